@@ -1,0 +1,154 @@
+/**
+ * Who a person is.
+ *
+ * Purpose: create accounts, find them by username, e-mail or id, and say who they are. Invariant: a username and an e-mail
+ * address leave this room only sealed, or as a blind index, or unsealed to a caller who asked for a view; the store never
+ * sees one. Usernames and e-mail addresses share one space of identifiers, so nobody can take another's address as a name.
+ * It refuses to know how a person proves who they are, and how their access ends.
+ */
+import type { Clock } from '../platform/clock.ts';
+import type { Keyring } from '../platform/keyring.ts';
+import { randomId as drawId } from '../platform/random.ts';
+import type { AccountRepository, Page } from '../store/port.ts';
+import type { AccountRecord } from '../store/records.ts';
+import { canonicalIdentifier, parseEmail, parseUsername } from './identifiers.ts';
+
+/** An account, readable. A deleted one has lost its username and e-mail: both are empty. */
+export type AccountView = {
+  readonly id: string;
+  readonly username: string;
+  readonly email: string;
+  readonly status: AccountRecord['status'];
+  readonly admin: boolean;
+  readonly createdAt: Date;
+  /** Null: this account has no password. */
+  readonly passwordChangedAt: Date | null;
+};
+
+/** Why an account was not created; `problem` is fit to show to whoever asked for it. */
+export type AccountRefusal = {
+  readonly refused: 'username-taken' | 'email-taken' | 'bad-username' | 'bad-email';
+  readonly problem: string;
+};
+
+/** Standard claims (OpenID Connect Core §5.1). No address has been verified yet, and none is claimed to be. */
+export type AccountClaims = {
+  readonly sub: string;
+  readonly preferred_username: string;
+  readonly email: string;
+  readonly email_verified: false;
+};
+
+export type Accounts = {
+  /** Creates an active account. `passwordHash` comes from authn; without it nobody can sign in by password yet. */
+  create(account: {
+    readonly username: string;
+    readonly email: string;
+    readonly admin?: boolean;
+    readonly passwordHash?: string;
+  }): Promise<{ readonly account: AccountView } | AccountRefusal>;
+  /** By id; null when there is none. Deleted accounts are found, to be shown as such. */
+  find(accountId: string): Promise<AccountView | null>;
+  /** By id, username or e-mail, in this order; null when there is none. For operators: a sign-in takes no ids. */
+  resolve(name: string): Promise<AccountView | null>;
+  /** By id, ascending. */
+  list(page: Page): Promise<readonly AccountView[]>;
+  /** The blind index under which an identifier is kept, whether it was typed as a username or as an e-mail address. */
+  identifierIndex(typed: string): string;
+  /** The account's claims; null when there is none or it is not active. */
+  claimsOf(accountId: string): Promise<AccountClaims | null>;
+};
+
+/**
+ * `randomId` gives a new account id: unguessable, unique, free of meaning. By default 128 random bits in base64url.
+ */
+export function createAccounts(needs: {
+  readonly store: Pick<AccountRepository, 'insert' | 'find' | 'findByIdentifier' | 'list'>;
+  readonly keyring: Pick<Keyring, 'seal' | 'unseal' | 'blindIndex'>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly randomId?: () => string;
+}): Accounts {
+  const { store, keyring, clock, randomId = randomAccountId } = needs;
+
+  const seal = (field: 'username' | 'email', id: string, plain: string): string =>
+    keyring.seal(`account.${field}`, { collection: 'accounts', field, id }, plain);
+
+  const unseal = (field: 'username' | 'email', id: string, sealed: string): string =>
+    keyring.unseal(`account.${field}`, { collection: 'accounts', field, id }, sealed);
+
+  const identifierIndex = (typed: string): string =>
+    keyring.blindIndex('account.identifier', canonicalIdentifier(typed));
+
+  const view = (record: AccountRecord): AccountView => ({
+    id: record.id,
+    ...(record.status === 'deleted'
+      ? { username: '', email: '' }
+      : {
+          username: unseal('username', record.id, record.sealedUsername),
+          email: unseal('email', record.id, record.sealedEmail),
+        }),
+    status: record.status,
+    admin: record.admin,
+    createdAt: record.createdAt,
+    passwordChangedAt: record.password?.changedAt ?? null,
+  });
+
+  const viewed = (record: AccountRecord | null): AccountView | null => (record === null ? null : view(record));
+
+  return {
+    async create({ username: typedUsername, email: typedEmail, admin = false, passwordHash }) {
+      const username = parseUsername(typedUsername);
+      if ('refused' in username) return username;
+      const email = parseEmail(typedEmail);
+      if ('refused' in email) return email;
+
+      const id = randomId();
+      const createdAt = clock.now();
+      const record: AccountRecord = {
+        id,
+        status: 'active',
+        admin,
+        sealedUsername: seal('username', id, username.username),
+        sealedEmail: seal('email', id, email.email),
+        password: passwordHash === undefined ? null : { hash: passwordHash, changedAt: createdAt },
+        createdAt,
+      };
+      const inserted = await store.insert(record, {
+        username: identifierIndex(username.username),
+        email: identifierIndex(email.email),
+      });
+      switch (inserted) {
+        case 'inserted':
+          return { account: view(record) };
+        case 'username-taken':
+          return { refused: 'username-taken', problem: 'This username is taken.' };
+        case 'email-taken':
+          return { refused: 'email-taken', problem: 'This e-mail address belongs to another account.' };
+      }
+    },
+
+    find: async (accountId) => viewed(await store.find(accountId)),
+
+    // The id first: a username may look like an id, and must not stand in for another account when an operator names it.
+    resolve: async (name) => viewed((await store.find(name)) ?? (await store.findByIdentifier(identifierIndex(name)))),
+
+    list: async (page) => (await store.list(page)).map(view),
+
+    identifierIndex,
+
+    async claimsOf(accountId) {
+      const record = await store.find(accountId);
+      if (record?.status !== 'active') return null;
+      const { id, username, email } = view(record);
+      return { sub: id, preferred_username: username, email, email_verified: false };
+    },
+  };
+}
+
+// Drawn again while it starts with `-` or `_`: an id must be usable as an argument on a command line.
+function randomAccountId(): string {
+  for (;;) {
+    const id = drawId();
+    if (/^[A-Za-z0-9]/.test(id)) return id;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * What guessing costs.
+ *
+ * Purpose: each failure makes the next attempt wait (NIST SP 800-63B-4 §3.2.2), a hundred of them disable what is being
+ * guessed, and one network gets so many attempts a minute. Invariant: an attempt is looked at only after every earlier one
+ * of the same budget has been counted, by whatever name the account was called; every attempt counts against its network,
+ * only failures against an account. It refuses to know what is being guessed and what is right.
+ *
+ * A device that has signed in to the account before has a budget of its own, so a stranger who guesses keeps out
+ * strangers, not the owner. The budget belongs to one authenticator: a new password starts with a new one, which is how an
+ * operator lets somebody in again.
+ */
+import { addSeconds, type Clock } from '../platform/clock.ts';
+import type { Keyring } from '../platform/keyring.ts';
+import type { Log } from '../platform/log.ts';
+import type { AccountRepository } from '../store/port.ts';
+import type { ThrottleRecord } from '../store/records.ts';
+import { networkOf } from './address-network.ts';
+import { createAttemptLine } from './attempt-line.ts';
+
+/** What is being guessed. An identifier that nobody has is counted exactly like one that somebody has. */
+export type Guessed =
+  | {
+      readonly authenticator: string;
+      readonly accountId: string;
+      /** When this authenticator was set; null for one that is not there. Another instant, another budget. */
+      readonly since: Date | null;
+      /** A device id the caller has verified for this very account. */
+      readonly knownDevice?: string | undefined;
+    }
+  | { readonly authenticator: string; readonly unknownIdentifier: string };
+
+export type Throttled = { readonly refused: 'throttled'; readonly retryAfterSeconds: number };
+/** This authenticator is disabled until it is set anew. */
+export type Locked = { readonly refused: 'locked' };
+
+/** What came of looking. `not-looked-at`: nothing was learnt about the guess, and nothing is counted. */
+export type Looked<T> = { readonly verdict: 'right' | 'wrong' | 'not-looked-at'; readonly answer: T };
+
+export type Throttle = {
+  /** Counts one attempt from this address; a refusal once its network has had its share of the minute. */
+  countAddress(address: string | undefined): Promise<Throttled | null>;
+  /** Takes one attempt in its turn, and counts what came of it before the next one is taken. */
+  attempt<T>(guessed: Guessed, look: () => Promise<Looked<T>>): Promise<T | Throttled | Locked>;
+};
+
+/** Failures at which the authenticator is disabled (NIST SP 800-63B-4 §3.2.2: no more than 100). */
+export const LOCKED_AT_FAILURES = 100;
+const LONGEST_DELAY_SECONDS = 10;
+const WINDOW_SECONDS = 60;
+
+/** How long the next attempt waits after this many failures, the latest included. */
+export function delaySeconds(failures: number): number {
+  if (failures < 3) return 1;
+  if (failures < 9) return 3;
+  if (failures < 25) return 5;
+  return LONGEST_DELAY_SECONDS;
+}
+
+export function createThrottle(needs: {
+  readonly store: Pick<AccountRepository, 'throttle' | 'addFailure' | 'clearFailures' | 'countAttempt'>;
+  readonly keyring: Pick<Keyring, 'blindIndex'>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Pick<Log, 'warn'>;
+  readonly addressAttemptsPerMinute: number;
+  /** How many attempts may wait for one budget in this process. */
+  readonly waitingPerBudget?: number;
+}): Throttle {
+  const { store, keyring, clock, log, addressAttemptsPerMinute, waitingPerBudget = 20 } = needs;
+  const line = createAttemptLine({ waiting: waitingPerBudget });
+
+  const keyOf = (guessed: Guessed): string => {
+    const whose =
+      'accountId' in guessed
+        ? ['account', guessed.accountId, guessed.since?.getTime() ?? null, guessed.knownDevice ?? null]
+        : ['unknown', guessed.unknownIdentifier];
+    return keyring.blindIndex('throttle.failures', JSON.stringify([guessed.authenticator, ...whose]));
+  };
+
+  return {
+    async countAddress(address) {
+      const now = clock.now();
+      const windowStart = new Date(Math.floor(now.getTime() / 1000 / WINDOW_SECONDS) * WINDOW_SECONDS * 1000);
+      const attempts = await store.countAttempt({
+        key: keyring.blindIndex('throttle.address', networkOf(address)),
+        windowStart,
+        expiresAt: addSeconds(windowStart, 2 * WINDOW_SECONDS),
+      });
+      if (attempts <= addressAttemptsPerMinute) return null;
+      return { refused: 'throttled', retryAfterSeconds: secondsUntil(addSeconds(windowStart, WINDOW_SECONDS), now) };
+    },
+
+    async attempt(guessed, look) {
+      const key = keyOf(guessed);
+      const outcome = await line.enter(key, async () => {
+        const before = await store.throttle(key);
+        const refusal = refusalOf(before, clock.now());
+        if (refusal !== null) return refusal;
+        const { verdict, answer } = await look();
+        switch (verdict) {
+          case 'wrong': {
+            const { failures } = await store.addFailure({ key, now: clock.now(), delaySeconds });
+            if (failures === LOCKED_AT_FAILURES) {
+              const accountId = 'accountId' in guessed ? guessed.accountId : null;
+              log.warn({ accountId, authenticator: guessed.authenticator }, 'authenticator.locked');
+            }
+            break;
+          }
+          case 'right':
+            // No write when there is nothing to forget: most sign-ins succeed at once.
+            if (before.failures > 0) await store.clearFailures(key);
+            break;
+          case 'not-looked-at':
+            break;
+        }
+        return answer;
+      });
+      return outcome === 'full' ? { refused: 'throttled', retryAfterSeconds: 1 } : outcome;
+    },
+  };
+}
+
+function refusalOf({ failures, blockedUntil }: ThrottleRecord, now: Date): Throttled | Locked | null {
+  if (failures >= LOCKED_AT_FAILURES) return { refused: 'locked' };
+  if (blockedUntil === null) return null;
+  const retryAfterSeconds = secondsUntil(blockedUntil, now);
+  // A wait longer than the longest there is was written before the clock was set back; it would last until then.
+  if (retryAfterSeconds <= 0 || retryAfterSeconds > LONGEST_DELAY_SECONDS) return null;
+  return { refused: 'throttled', retryAfterSeconds };
+}
+
+const secondsUntil = (instant: Date, now: Date): number => Math.ceil((instant.getTime() - now.getTime()) / 1000);

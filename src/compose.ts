@@ -1,0 +1,269 @@
+/**
+ * The only wiring in the house: every room is built here, handed what it needs, and known to nobody else.
+ *
+ * `composeCore` is what a command needs: the store, the keys, the accounts, the door by which access ends, and the means
+ * to tell Clients. `composeWeb` puts pages and protocol endpoints on it.
+ */
+import type { RequestListener } from 'node:http';
+import { fileURLToPath } from 'node:url';
+
+import { createAccounts } from './accounts/accounts.ts';
+import { createPasswordHasher, type HashParameters } from './authn/password-hash.ts';
+import { createPasswordPolicy } from './authn/password-policy.ts';
+import { createSignIn } from './authn/sign-in.ts';
+import { createThrottle } from './authn/throttle.ts';
+import type { Config } from './config.ts';
+import { createDeliveryWorker } from './delivery/worker.ts';
+import { createArtifactAdapter } from './oidc/artifact-adapter.ts';
+import { createBrowserSessions } from './oidc/browser-session.ts';
+import { createClientDirectory } from './oidc/clients.ts';
+import { deviceSealer } from './oidc/device.ts';
+import { clientSessionRecorder } from './oidc/grants.ts';
+import { createInteractions } from './oidc/interactions.ts';
+import { mintLogoutToken } from './oidc/logout-token.ts';
+import { createProviderHolder } from './oidc/provider-holder.ts';
+import { createAccessTokenMarks } from './oidc/self-contained.ts';
+import { createSigningKeys } from './oidc/signing-keys.ts';
+import { type Clock, systemClock } from './platform/clock.ts';
+import { createKeyring, type Keyring, KeyringProblem, loadKeyring, openKeyring } from './platform/keyring.ts';
+import type { Log } from './platform/log.ts';
+import { createOutbound } from './platform/outbound-http.ts';
+import { createFanOut } from './revocation/fan-out.ts';
+import { createSignOuts, REASONS } from './revocation/sign-out.ts';
+import type { Store } from './store/port.ts';
+import { openSqliteStore } from './store/sqlite/open.ts';
+import { createApp } from './web/app.ts';
+import { createMetrics } from './web/metrics.ts';
+import { createProviderPages } from './web/provider-pages.ts';
+import { createViews } from './web/views.ts';
+
+export type Core = Awaited<ReturnType<typeof composeCore>>;
+export type Web = Awaited<ReturnType<typeof composeWeb>>;
+
+/** What tests replace; nobody else does. */
+export type Seams = {
+  readonly clock?: Clock;
+  /** Stands between the house and its store: gates and faults. */
+  readonly wrapStore?: (store: Store) => Store;
+  readonly hashFloor?: HashParameters;
+};
+
+/**
+ * Opens keyring and store and wires every room that needs no HTTP. Throws KeyringProblem, StoreUnusable or
+ * StoreUnavailable with messages for people; nothing is running yet when it does.
+ */
+export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
+  const { clock = systemClock, wrapStore = (store: Store) => store } = seams;
+  const { keyring, store: opened } = await openStoreAndKeyring(config);
+  const store = wrapStore(opened);
+
+  const outbound = createOutbound({
+    allow: config.outbound.allow,
+    connectionsPerOrigin: config.delivery.perClient,
+    clock,
+  });
+  const metrics = createMetrics();
+  const signOuts = createSignOuts({ store, clock, wake: () => fanOut.wake() });
+  const clients = createClientDirectory({
+    configured: config.clients,
+    catalogue: store.catalogue,
+    keyring,
+    clock,
+    removeClient: async (clientId) => {
+      const scope = { kind: 'client', clientId } as const;
+      const signOut = await signOuts.prepare({ scope, reason: REASONS.clientRemoved, actor: { kind: 'operator' } });
+      await store.catalogue.deleteClient(clientId, signOut);
+      signOuts.written();
+    },
+  });
+  const fanOut = createFanOut({
+    store,
+    clock,
+    log,
+    deadlineHours: config.delivery.deadlineHours,
+    tellable: async (clientId) => {
+      const client = await clients.lookUpFormer(clientId);
+      if (client?.metadata['backchannel_logout_uri'] === undefined) return null;
+      return { sessionRequired: client.metadata['backchannel_logout_session_required'] === true };
+    },
+    written: () => deliveries.wake(),
+  });
+
+  const accounts = createAccounts({ store: store.accounts, keyring, clock });
+  const hasher = createPasswordHasher({
+    keyring,
+    parameters: config.passwordHashing,
+    ...(seams.hashFloor === undefined ? {} : { floor: seams.hashFloor }),
+  });
+  const throttle = createThrottle({
+    store: store.accounts,
+    keyring,
+    clock,
+    log,
+    addressAttemptsPerMinute: config.throttle.addressAttemptsPerMinute,
+  });
+  const signIn = createSignIn({
+    store: store.accounts,
+    accounts,
+    throttle,
+    hasher,
+    policy: createPasswordPolicy({ issuer: config.issuer }),
+    clock,
+    log,
+  });
+
+  const signingKeys = createSigningKeys({ catalogue: store.catalogue, keyring, clock });
+  const devices = deviceSealer(keyring);
+  const views = createViews({ directory: fileURLToPath(new URL('../views', import.meta.url)), cache: true });
+  const provider = await createProviderHolder({
+    signingKeys,
+    clock,
+    log,
+    parts: {
+      config,
+      store,
+      clock,
+      log,
+      clients,
+      adapter: createArtifactAdapter({
+        artifacts: store.artifacts,
+        keyring,
+        clock,
+        clients,
+        clientSessionOf: clientSessionRecorder({ clock, sealDevice: devices.seal }),
+        revokeGrant: (grantId) => store.revocations.revokeGrant(grantId, clock.now()),
+        noteUse: (grantId) => store.revocations.touchClientSession({ grantId, lastUsedAt: clock.now() }),
+      }),
+      cookieKeys: [keyring.derive('cookies').toString('base64url')],
+      outboundFetch: (url, init) => outbound.fetch(url as string, init as never),
+      claimsOf: async (accountId) => (await accounts.claimsOf(accountId)) ?? { sub: accountId },
+      pages: createProviderPages({ views }),
+      marks: createAccessTokenMarks(store.revocations, clock),
+      endBrowserSession: async (session) => void (await signOuts.endBrowserSession(session)),
+      endClientSession: (session) => signOuts.endClientSession(session),
+    },
+  });
+  const deliveries = createDeliveryWorker({
+    deliveries: store.deliveries,
+    mint: (request) => mintLogoutToken(provider.current(), clients, request),
+    post: outbound.post,
+    clock,
+    random: Math.random,
+    log,
+    observe: metrics.deliveries,
+    concurrency: config.delivery.concurrency,
+    perClient: config.delivery.perClient,
+  });
+
+  return {
+    config,
+    log,
+    clock,
+    store,
+    keyring,
+    outbound,
+    metrics,
+    accounts,
+    signIn,
+    throttle,
+    signOuts,
+    fanOut,
+    deliveries,
+    clients,
+    signingKeys,
+    provider,
+    devices,
+    views,
+    /** Stops what runs in the background, then lets go of network and store. Safe to call once. */
+    async close(): Promise<void> {
+      provider.stop();
+      await fanOut.stop();
+      await deliveries.stop();
+      await outbound.close();
+      await store.close();
+    },
+  };
+}
+
+/** Puts HTTP on the core: the listener to hand to a server, and the background work to start and stop with it. */
+export async function composeWeb(core: Core) {
+  const { config, store, clock, keyring, provider, signOuts } = core;
+  const app = createApp({
+    config,
+    clock,
+    keyring,
+    store,
+    log: core.log,
+    metrics: core.metrics,
+    views: core.views,
+    accounts: core.accounts,
+    signIn: core.signIn,
+    throttle: core.throttle,
+    signOuts,
+    clients: core.clients,
+    devices: core.devices,
+    provider,
+    interactions: createInteractions(provider.current),
+    browsers: createBrowserSessions({
+      provider: provider.current,
+      clock,
+      secure: config.issuer.startsWith('https:'),
+      endBrowserSession: async (session) => void (await signOuts.endBrowserSession(session)),
+    }),
+  });
+  await core.clients.recordConfiguration();
+  const listener: RequestListener = app.callback();
+  return {
+    listener,
+    /** Fan-out, deliveries, key reload and sweeping. */
+    start(): void {
+      provider.start();
+      core.fanOut.start();
+      core.deliveries.start();
+    },
+  };
+}
+
+/**
+ * The keyring is looked at first: with a broken one nothing is opened. A missing one is made only for a store that is
+ * empty, and one that does not belong to the store is refused, before anything is written.
+ */
+async function openStoreAndKeyring(config: Config): Promise<{ keyring: Keyring; store: Store }> {
+  let file = existingKeyring(config.keyringFile);
+  const store = await openSqliteStore({ path: config.store.path });
+  try {
+    const settled = await store.catalogue.fact('keyring');
+    if (file === null && settled !== null) {
+      throw new KeyringProblem({
+        kind: 'missing',
+        path: config.keyringFile,
+        message: `the database ${config.store.path} was sealed with a keyring, and there is none at ${config.keyringFile}`,
+        fix: 'put the keyring back from where you keep it apart from the database; a new one could read nothing',
+      });
+    }
+    file ??= createKeyring(config.keyringFile);
+    const keyring = openKeyring(file);
+    const fingerprint = await store.catalogue.settle('keyring', keyring.fingerprint());
+    if (fingerprint !== keyring.fingerprint()) {
+      throw new KeyringProblem({
+        kind: 'foreign',
+        path: config.keyringFile,
+        message: `the database ${config.store.path} was sealed with another keyring than ${config.keyringFile}`,
+        fix: 'name the keyring that belongs to this database in keyringFile',
+      });
+    }
+    return { keyring, store };
+  } catch (fault) {
+    await store.close();
+    throw fault;
+  }
+}
+
+function existingKeyring(path: string) {
+  try {
+    return loadKeyring(path);
+  } catch (fault) {
+    if (fault instanceof KeyringProblem && fault.kind === 'missing') return null;
+    throw fault;
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * How the worker waits: for a bell, for a while, and for a store that does not answer.
+ *
+ * Keeps one promise: a store that is down costs one line in the log and a try every few seconds, not one of each per
+ * Delivery. It refuses to know what is waited for.
+ */
+import { type Clock, sleep } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+
+/** Rings may come while nobody waits: whoever read `rings` before sees that there was one. */
+export type Bell = {
+  ring(): void;
+  rings(): number;
+  /** Resolves once there were more rings than `seen`, or after `milliseconds` if given. */
+  after(seen: number, milliseconds?: number): Promise<void>;
+};
+
+export function createBell(clock: Clock): Bell {
+  let rings = 0;
+  let waiting = new AbortController();
+  return {
+    ring() {
+      rings += 1;
+      waiting.abort();
+      waiting = new AbortController();
+    },
+    rings: () => rings,
+    after(seen, milliseconds) {
+      if (rings > seen) return Promise.resolve();
+      const { signal } = waiting;
+      if (milliseconds !== undefined) return sleep(clock, milliseconds, signal);
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    },
+  };
+}
+
+/** Waits for `work` (which never rejects), but no longer than `milliseconds`. True when it was done in time. */
+export async function within(clock: Clock, milliseconds: number, work: Promise<unknown>): Promise<boolean> {
+  const done = new AbortController();
+  let inTime = false;
+  const working = work.then(() => {
+    inTime = true;
+    done.abort();
+  });
+  await Promise.race([working, sleep(clock, milliseconds, done.signal)]);
+  return inTime;
+}
+
+/** What the worker asks of the store. Writing may fail while reading works (a full disk), so each is told apart. */
+type StoreUse = 'claim deliveries' | 'record outcomes';
+
+/** What is known about the store: whether its last answer to each use was one. */
+export type StoreWatch = {
+  /** It answered. Says so if that ends an outage. */
+  answered(use: StoreUse): void;
+  /** It did not. Says so once. */
+  failed(use: StoreUse, err: unknown): void;
+  answers(): boolean;
+};
+
+export function createStoreWatch(log: Log): StoreWatch {
+  const failing = new Set<StoreUse>();
+  return {
+    answered(use) {
+      if (failing.delete(use) && failing.size === 0) log.info('delivery.resumed');
+    },
+    failed(use, err) {
+      if (!failing.has(use)) log.error({ err, use }, 'delivery.stalled');
+      failing.add(use);
+    },
+    answers: () => failing.size === 0,
+  };
+}
+
+/** Milliseconds before the store is asked again: a quarter of a second doubling to five. */
+export function storeBackOffMilliseconds(failures: number): number {
+  return Math.min(250 * 2 ** failures, 5000);
+}

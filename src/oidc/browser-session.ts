@@ -1,0 +1,69 @@
+/**
+ * A browser's Session outside the protocol: reading it for a person's own pages, and signing in to them directly.
+ *
+ * Invariant: a sign-in always gets a new identifier (session fixation), and a browser that changes hands ends the former
+ * person's Session through the one door first.
+ */
+import type { Context } from 'koa';
+import type { Provider } from 'oidc-provider';
+
+import type { Clock } from '../platform/clock.ts';
+import { noteProof, type SignInProof } from './lineage.ts';
+import { type CurfewSession, sessionSeconds } from './provider.ts';
+
+/** Who is signed in to this browser, and since when. */
+export type SignedIn = { readonly accountId: string; readonly sessionUid: string; readonly signedInAt: Date };
+
+export type BrowserSessions = {
+  current(ctx: Context): Promise<SignedIn | null>;
+  signIn(ctx: Context, proven: { accountId: string; amr: readonly string[]; proof: SignInProof }): Promise<SignedIn>;
+  /** Forgets the cookie. Access was ended by a Sign-out; this is for the browser's tidiness. */
+  forget(ctx: Context): void;
+};
+
+export function createBrowserSessions({
+  provider,
+  clock,
+  endBrowserSession,
+  secure,
+}: {
+  readonly provider: () => Provider;
+  readonly clock: Clock;
+  readonly endBrowserSession: (session: { uid: string; accountId: string }) => Promise<void>;
+  readonly secure: boolean;
+}): BrowserSessions {
+  const cookie = { httpOnly: true, signed: true, sameSite: 'lax', secure, overwrite: true } as const;
+  const load = async (ctx: Context): Promise<CurfewSession> => provider().Session.get(ctx as never);
+
+  return {
+    async current(ctx) {
+      const session = await load(ctx);
+      if (session.accountId === undefined) return null;
+      return {
+        accountId: session.accountId,
+        sessionUid: session.uid,
+        signedInAt: new Date(session.signedInAt ?? (session.loginTs ?? 0) * 1000),
+      };
+    },
+    async signIn(ctx, { accountId, amr, proof }) {
+      noteProof(proof);
+      let session = await load(ctx);
+      if (session.accountId !== undefined && session.accountId !== accountId) {
+        await endBrowserSession({ uid: session.uid, accountId: session.accountId });
+        session = new (provider().Session)();
+      } else if (session.accountId === undefined) {
+        session = new (provider().Session)();
+      } else {
+        session.resetIdentifier();
+      }
+      session.loginAccount({ accountId, amr: [...amr], loginTs: Math.floor(proof.signedInAt / 1000) });
+      const seconds = sessionSeconds(session, clock);
+      await session.save(seconds);
+      ctx.cookies.set(provider().cookieName('session'), session.jti, { ...cookie, maxAge: seconds * 1000 });
+      return { accountId, sessionUid: session.uid, signedInAt: new Date(proof.signedInAt) };
+    },
+    forget(ctx) {
+      ctx.cookies.set(provider().cookieName('session'), null, cookie);
+    },
+  };
+}

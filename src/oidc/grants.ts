@@ -1,0 +1,97 @@
+/**
+ * Which Grant an authorization request goes by, and the Client Session that records it: one device, one Grant.
+ */
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { Provider } from 'oidc-provider';
+
+import type { Clock } from '../platform/clock.ts';
+import { addressOf, type DeviceSeal } from './device.ts';
+import type { Payload } from './artifact-adapter.ts';
+import { randomId } from '../platform/random.ts';
+import type { ClientSessionRecord, ScopeKey } from '../store/records.ts';
+import { seenConnections, stampsFor } from './lineage.ts';
+
+type GrantModel = InstanceType<Provider['Grant']>;
+
+const DEVICE_ROUTES = new Set(['code_verification', 'device_resume']);
+
+/**
+ * The library's `loadExistingGrant`: the Grant this browser's Session has at the Client. A device approved by code gets
+ * a Grant and a `sid` of its own each time, so that two TVs approved in one browser are two devices; and a Grant that
+ * replaces an ended one gets a new `sid`, so that a late Logout Token for the old one cannot end the new. First-party
+ * Clients are granted what they ask for; everybody else asks the person.
+ */
+export async function loadGrant(ctx: KoaContextWithOIDC): Promise<GrantModel | undefined> {
+  const { client, session, account, provider, route } = ctx.oidc;
+  if (client === undefined || session === undefined || account === undefined) return undefined;
+  const byDevice = DEVICE_ROUTES.has(route);
+  const consented = (ctx.oidc.result as { consent?: { grantId?: string } } | undefined)?.consent?.grantId;
+  const known = consented ?? (byDevice ? undefined : session.grantIdFor(client.clientId));
+  let grant = known === undefined ? undefined : await provider.Grant.find(known);
+  if (grant !== undefined && (grant.accountId !== account.accountId || grant.clientId !== client.clientId)) {
+    grant = undefined;
+  }
+  if (consented === undefined && grant === undefined) session.sidFor(client.clientId, randomId());
+  if (client['first_party'] !== true) return grant;
+
+  grant ??= new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
+  const before = JSON.stringify([grant.openid, grant.resources]);
+  grant.addOIDCScope([...ctx.oidc.requestParamOIDCScopes].join(' '));
+  grant.addOIDCClaims([...ctx.oidc.requestParamClaims]);
+  for (const [resource, server] of Object.entries(ctx.oidc.resourceServers ?? {})) {
+    const scopes = [...ctx.oidc.requestParamScopes].filter((scope) => server.scopes.has(scope));
+    if (scopes.length > 0) grant.addResourceScope(resource, scopes.join(' '));
+  }
+  if (grant.jti === undefined || before !== JSON.stringify([grant.openid, grant.resources])) await grant.save();
+  return grant;
+}
+
+/** The Client Session that comes into being when a code, or an approved device code, is saved. */
+export function clientSessionRecorder({
+  clock,
+  sealDevice,
+}: {
+  readonly clock: Clock;
+  readonly sealDevice: DeviceSeal;
+}): (model: string, payload: Payload) => ClientSessionRecord | undefined {
+  return (model, payload) => {
+    const byDevice = model === 'DeviceCode';
+    if (!byDevice && model !== 'AuthorizationCode') return undefined;
+    const { accountId, clientId, grantId, sessionUid } = payload;
+    if (!accountId || !clientId || !grantId || !sessionUid) return undefined;
+    const ctx = Provider.ctx;
+    const sid = payload.sid ?? ctx?.oidc.session?.sidFor(clientId) ?? randomId();
+    const persistent = byDevice || payload.expiresWithSession !== true;
+    const connections = seenConnections();
+    const scopes: ScopeKey[] = ['everyone', `account:${accountId}`, `client:${clientId}`, `grant:${grantId}`];
+    if (!persistent) scopes.push(`session:${sessionUid}`);
+    const device = byDevice
+      ? payload.deviceInfo
+      : { userAgent: ctx?.get('user-agent'), address: ctx === undefined ? undefined : addressOf(ctx) };
+    const now = clock.now();
+    return {
+      grantId,
+      accountId,
+      clientId,
+      connectionId: connections[0]?.slice('connection:'.length) ?? null,
+      sessionUid,
+      kind: byDevice ? 'device' : 'browser',
+      persistent,
+      sid,
+      sealedDevice: sealDevice(grantId, {
+        userAgent: textOf(device?.['userAgent']),
+        address: textOf(device?.['address']),
+      }),
+      stamps: stampsFor([...scopes, ...connections]),
+      firstUsedAt: now,
+      lastUsedAt: now,
+      selfContainedUntil: null,
+      endedAt: null,
+      endedBy: null,
+    };
+  };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

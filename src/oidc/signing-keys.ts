@@ -1,0 +1,120 @@
+/**
+ * The keys Curfew signs with: generated at first start, kept sealed, published from the moment they are written.
+ *
+ * Rotation needs no coordination between processes, because a key's record says when each thing happens: it is published
+ * at once, signs from `signsFrom` (when every process has long published it, and relying parties have had time to fetch
+ * it), and its predecessor stays published until the longest token it signed has expired. Every process derives the
+ * same picture from the same records. Losing a race adds a key; it never loses one.
+ */
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+
+import { addSeconds, type Clock } from '../platform/clock.ts';
+import type { Keyring } from '../platform/keyring.ts';
+import type { CatalogueRepository } from '../store/port.ts';
+import type { SigningKeyRecord } from '../store/records.ts';
+
+/** ES256 is the default; EdDSA and RS256 are for Clients that ask. */
+export const SIGNING_ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const;
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+
+/** A new key is published this long before it signs: longer than a process's reload, and than most JWKS caches' floor. */
+const PUBLISH_AHEAD_SECONDS = 60;
+/** The longest life of anything signed (an ID Token, one hour), and a margin for clocks. */
+const LONGEST_SIGNED_SECONDS = 3600 + 300;
+
+export type SigningKeyView = {
+  readonly kid: string;
+  readonly alg: string;
+  readonly status: 'next' | 'signing' | 'retiring' | 'retired';
+  readonly createdAt: Date;
+  readonly signsFrom: Date;
+  readonly retiresAt: Date | null;
+};
+
+export type SigningKeys = {
+  /** Makes sure there is a key of each algorithm. Safe to call from several processes at once. */
+  ensure(): Promise<void>;
+  /** The private key set as the protocol library wants it: what signs now first, what is to be published after it. */
+  load(): Promise<{ readonly jwks: { keys: JWK[] }; readonly version: string }>;
+  list(): Promise<readonly SigningKeyView[]>;
+  /** Adds a key of each algorithm asked for and retires its predecessors after their last token. `now`: signs at once. */
+  rotate(options: { readonly algorithms: readonly SigningAlgorithm[]; readonly immediately: boolean }): Promise<readonly SigningKeyView[]>;
+};
+
+export function createSigningKeys({
+  catalogue,
+  keyring,
+  clock,
+}: {
+  readonly catalogue: CatalogueRepository;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+}): SigningKeys {
+  const context = (kid: string) => ({ collection: 'signing_keys', field: 'jwk', id: kid });
+
+  const add = async (alg: SigningAlgorithm, signsFrom: Date): Promise<string> => {
+    const { privateKey } = await generateKeyPair(alg, {
+      extractable: true,
+      ...(alg === 'RS256' ? { modulusLength: 2048 } : {}),
+      ...(alg === 'EdDSA' ? { crv: 'Ed25519' } : {}),
+    });
+    const jwk = await exportJWK(privateKey);
+    const kid = await calculateJwkThumbprint(jwk);
+    const sealedJwk = keyring.seal('signing-key', context(kid), JSON.stringify({ ...jwk, kid, use: 'sig', alg }));
+    await catalogue.addSigningKey({ kid, alg, sealedJwk, createdAt: clock.now(), signsFrom, retiresAt: null });
+    return kid;
+  };
+
+  const list = async (): Promise<readonly SigningKeyView[]> => {
+    const now = clock.now();
+    const keys = await catalogue.listSigningKeys();
+    return keys.map(({ kid, alg, createdAt, signsFrom, retiresAt }) => {
+      const signing = signingKey(keys, alg, now)?.kid === kid;
+      const retired = retiresAt !== null && retiresAt <= now;
+      const status = signing ? 'signing' : retired ? 'retired' : signsFrom > now ? 'next' : 'retiring';
+      return { kid, alg, status, createdAt, signsFrom, retiresAt };
+    });
+  };
+
+  return {
+    list,
+    async ensure() {
+      const present = new Set((await catalogue.listSigningKeys()).map((key) => key.alg));
+      for (const alg of SIGNING_ALGORITHMS) if (!present.has(alg)) await add(alg, clock.now());
+    },
+    async load() {
+      const now = clock.now();
+      const keys = (await catalogue.listSigningKeys()).filter((key) => key.retiresAt === null || key.retiresAt > now);
+      const signing = new Set(SIGNING_ALGORITHMS.map((alg) => signingKey(keys, alg, now)?.kid));
+      const ordered = keys.toSorted((a, b) => Number(signing.has(b.kid)) - Number(signing.has(a.kid)));
+      return {
+        jwks: {
+          keys: ordered.map((key) => JSON.parse(keyring.unseal('signing-key', context(key.kid), key.sealedJwk)) as JWK),
+        },
+        version: ordered.map((key) => key.kid).join(' '),
+      };
+    },
+    async rotate({ algorithms, immediately }) {
+      const now = clock.now();
+      const signsFrom = immediately ? now : addSeconds(now, PUBLISH_AHEAD_SECONDS);
+      const predecessors = (await catalogue.listSigningKeys()).filter(
+        (key) => algorithms.some((alg) => alg === key.alg) && key.retiresAt === null,
+      );
+      for (const alg of algorithms) await add(alg, signsFrom);
+      // Only now that the successor is durable may the predecessor's end be set.
+      const retiresAt = addSeconds(signsFrom, LONGEST_SIGNED_SECONDS);
+      for (const key of predecessors) await catalogue.retireSigningKey(key.kid, retiresAt);
+      for (const key of await catalogue.listSigningKeys()) {
+        if (key.retiresAt !== null && key.retiresAt <= now) await catalogue.removeSigningKey(key.kid);
+      }
+      return list();
+    },
+  };
+}
+
+/** The key of an algorithm that signs now: of those whose time has come, the youngest. */
+function signingKey(keys: readonly SigningKeyRecord[], alg: string, now: Date): SigningKeyRecord | undefined {
+  return keys
+    .filter((key) => key.alg === alg && key.signsFrom <= now && (key.retiresAt === null || key.retiresAt > now))
+    .toSorted((a, b) => b.signsFrom.getTime() - a.signsFrom.getTime() || a.kid.localeCompare(b.kid))[0];
+}

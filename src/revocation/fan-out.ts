@@ -1,0 +1,162 @@
+/**
+ * From one Sign-out to the Deliveries it owes.
+ *
+ * Invariant: a Sign-out stays pending in the record that ended access until every Client that must be told has its
+ * Delivery written; writing one twice is writing it once. So the process may die anywhere in here, or two processes may
+ * do the same work, and nobody is forgotten and nobody is told twice. Batches are bounded, whatever the scope.
+ */
+import { createHash } from 'node:crypto';
+
+import { addSeconds, type Clock, type Timer } from '../platform/clock.ts';
+import type { Log } from '../platform/log.ts';
+import type { Store } from '../store/port.ts';
+import type { ClientSessionRecord, DeliveryRecord, SignOutRecord } from '../store/records.ts';
+
+/** How a Client can be told; null when it has no back-channel endpoint, or is gone. */
+export type Tellable = { readonly sessionRequired: boolean } | null;
+
+export type FanOut = {
+  /** Works until nothing is pending. Overlapping calls share one run. */
+  runUntilIdle(): Promise<void>;
+  /** Runs now if nothing is running. Failures are logged and tried again by the poll. */
+  wake(): void;
+  /** Polls for Sign-outs of other processes (commands write to the same store). */
+  start(): void;
+  stop(): Promise<void>;
+};
+
+const BATCH = 500;
+const POLL_MS = 1000;
+
+export function createFanOut({
+  store,
+  clock,
+  log,
+  tellable,
+  deadlineHours,
+  written,
+}: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tellable: (clientId: string) => Promise<Tellable>;
+  readonly deadlineHours: number;
+  /** Called after Deliveries were written: the worker may start. */
+  readonly written: () => void;
+}): FanOut {
+  let running: Promise<void> | undefined;
+  let again = false;
+  let poll: Timer | undefined;
+  let stopped = false;
+
+  const spread = async (signOut: SignOutRecord): Promise<void> => {
+    const clients = new Map<string, Tellable>();
+    for (let after: string | undefined; !stopped; ) {
+      const sessions = await store.revocations.sessionsToEnd(signOut, { after, limit: BATCH });
+      if (sessions.length === 0) break;
+      for (const { clientId } of sessions) {
+        if (!clients.has(clientId)) clients.set(clientId, await tellable(clientId));
+      }
+      const now = clock.now();
+      const deliveries = sessions.flatMap((session) => {
+        const client = clients.get(session.clientId) ?? null;
+        return client === null ? [] : [deliveryFor(signOut, session, client, now, deadlineHours)];
+      });
+      await store.revocations.fanOut({ signOut, deliveries, ended: sessions.filter(endsWith(signOut)).map(({ grantId }) => grantId) });
+      written();
+      after = sessions.at(-1)?.grantId;
+    }
+    if (stopped) return;
+    await store.revocations.completeSignOut(signOut);
+    log.info({ signOut: signOut.id, scope: signOut.scope.kind }, 'sign-out.fanned-out');
+  };
+
+  const run = async (): Promise<void> => {
+    do {
+      again = false;
+      const pending = await store.revocations.pendingSignOuts(10);
+      for (const signOut of pending) await spread(signOut);
+      again ||= pending.length > 0;
+    } while (again && !stopped);
+  };
+
+  const runUntilIdle = (): Promise<void> => {
+    again = true;
+    running ??= run().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  const wake = (): void => {
+    if (stopped) return;
+    runUntilIdle().catch((err: unknown) => log.error({ err }, 'sign-out.fan-out-failed'));
+  };
+
+  return {
+    runUntilIdle,
+    wake,
+    start() {
+      wake();
+      poll = clock.every(POLL_MS, wake, { background: true });
+    },
+    async stop() {
+      stopped = true;
+      poll?.cancel();
+      await running?.catch(() => undefined);
+    },
+  };
+}
+
+/** Whether a Client Session ends with this Sign-out, or is only told of it (offline access outlives its browser). */
+function endsWith(signOut: SignOutRecord): (session: ClientSessionRecord) => boolean {
+  return (session) => signOut.scope.kind !== 'browser' || !session.persistent;
+}
+
+/**
+ * The Delivery a Client Session is owed. A Client that requires `sid` gets one token for each; any other gets a single
+ * token with `sub` alone, which means all of that person's sessions. Where the Sign-out spares something, that would end
+ * what was spared: then each ended session is named by its `sid`.
+ */
+function deliveryFor(
+  signOut: SignOutRecord,
+  { accountId, clientId, sid }: ClientSessionRecord,
+  client: NonNullable<Tellable>,
+  now: Date,
+  deadlineHours: number,
+): DeliveryRecord {
+  const named = client.sessionRequired || sparesSomething(signOut) ? sid : null;
+  return {
+    id: deliveryId(signOut.id, accountId, clientId, named),
+    signOutId: signOut.id,
+    accountId,
+    clientId,
+    sid: named,
+    status: 'pending',
+    attempts: 0,
+    refusals: 0,
+    nextAttemptAt: now,
+    lastAttemptAt: null,
+    lastOutcome: null,
+    createdAt: now,
+    deadlineAt: addSeconds(now, deadlineHours * 3600),
+  };
+}
+
+function sparesSomething({ scope }: SignOutRecord): boolean {
+  switch (scope.kind) {
+    case 'everyone':
+    case 'client':
+    case 'account':
+      return false;
+    case 'connection':
+    case 'account-except':
+    case 'device':
+    case 'browser':
+      return true;
+  }
+}
+
+/** Derived, so that a fan-out repeated after a crash names the same Deliveries; with the account, so that two do not collide. */
+export function deliveryId(signOutId: string, accountId: string, clientId: string, sid: string | null): string {
+  return createHash('sha256').update(JSON.stringify([signOutId, accountId, clientId, sid])).digest('base64url').slice(0, 32);
+}

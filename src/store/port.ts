@@ -1,0 +1,239 @@
+/**
+ * The store as the rest of the house sees it: one method is one fact, atomic on every engine, durable once its promise
+ * resolves. Nothing here needs a transaction over several documents: what a Sign-out promises is kept by one record,
+ * and everything after it is derived, idempotent and resumable. What each method must do, races included, is written
+ * down in test/store/conformance.ts, which both engines run.
+ *
+ * Faults are thrown as StoreUnavailable; expected refusals are values.
+ */
+import type {
+  AccountIdentifiers,
+  AccountRecord,
+  ArtifactRecord,
+  BrowserSession,
+  ClientRecord,
+  ClientSessionRecord,
+  DeliveryRecord,
+  DeliveryStatus,
+  FoundArtifact,
+  LeasedDelivery,
+  ScopeKey,
+  SignOutRecord,
+  SigningKeyRecord,
+  Stamps,
+  ThrottleRecord,
+} from './records.ts';
+
+/** The store could not answer, or could not make a write durable. Nothing may be concluded from it but "not now". */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+  constructor(doing: string, options?: ErrorOptions) {
+    super(`the store is unavailable: ${doing}`, options);
+  }
+}
+
+/** The store cannot be opened as it is (corrupt, newer schema, sealed by another keyring); an operator must act. */
+export class StoreUnusable extends Error {
+  override readonly name = 'StoreUnusable';
+}
+
+export type Store = {
+  readonly accounts: AccountRepository;
+  readonly catalogue: CatalogueRepository;
+  readonly artifacts: ArtifactRepository;
+  readonly revocations: RevocationRepository;
+  readonly deliveries: DeliveryRepository;
+  /** Resolves when a read and a durable write both work. */
+  ping(): Promise<void>;
+  /** Deletes what has expired, a bounded batch at a time. Resolves to how many rows went. */
+  sweep(options: { now: Date; limit: number }): Promise<number>;
+  close(): Promise<void>;
+};
+
+/** A Sign-out as its caller asks for it; the engine adds the epoch it raised. */
+export type SignOutRequest = Omit<SignOutRecord, 'status' | 'epochBefore' | 'spared'> & {
+  /** Scopes of the same account that stay alive through the raise. */
+  readonly spares?: readonly ScopeKey[];
+};
+
+export type Page = { readonly after?: string | undefined; readonly limit: number };
+
+/** Accounts, their credentials, and what is counted against those who guess. */
+export type AccountRepository = {
+  insert(account: AccountRecord, identifiers: AccountIdentifiers): Promise<'inserted' | 'username-taken' | 'email-taken'>;
+  find(accountId: string): Promise<AccountRecord | null>;
+  findByIdentifier(identifier: string): Promise<AccountRecord | null>;
+  /** By id, ascending. */
+  list(page: Page): Promise<readonly AccountRecord[]>;
+  count(): Promise<number>;
+  /**
+   * Sets a password; with `signOut` the new hash, the raised epoch and the pending Sign-out are one atomic write.
+   * `expected` makes it a compare-and-set on the present hash: `stale` when another change came first.
+   */
+  setPassword(change: {
+    readonly accountId: string;
+    readonly hash: string;
+    readonly changedAt: Date;
+    readonly expected?: string;
+    readonly signOut?: SignOutRequest;
+  }): Promise<'set' | 'stale' | 'unknown'>;
+  /** The status and its Sign-out are one atomic write. Deleting erases identifiers, sealed data and password with it. */
+  setStatus(change: {
+    readonly accountId: string;
+    readonly status: AccountRecord['status'];
+    readonly signOut?: SignOutRequest;
+  }): Promise<'set' | 'unknown'>;
+
+  throttle(key: string): Promise<ThrottleRecord>;
+  /** Adds one failure and blocks until `now + delaySeconds[failures]` (the last entry repeats); atomic under races. */
+  addFailure(failure: {
+    readonly key: string;
+    readonly now: Date;
+    readonly delaySeconds: (failures: number) => number;
+  }): Promise<ThrottleRecord>;
+  clearFailures(key: string): Promise<void>;
+  /** Counts one attempt in the window that starts at `windowStart`; resolves to the count, this one included. */
+  countAttempt(attempt: { readonly key: string; readonly windowStart: Date; readonly expiresAt: Date }): Promise<number>;
+};
+
+/** Clients, signing keys, and the few facts about the installation itself. */
+export type CatalogueRepository = {
+  /** Inserts or replaces; the version is raised by the engine. Never brings back a deleted id: `deleted` instead. */
+  saveClient(client: Omit<ClientRecord, 'version' | 'status'>): Promise<'saved' | 'deleted'>;
+  /** A configured client that was removed and is configured again: its record lives, its epoch stays raised. */
+  reinstateClient(clientId: string): Promise<void>;
+  findClient(clientId: string): Promise<ClientRecord | null>;
+  listClients(page: Page): Promise<readonly ClientRecord[]>;
+  /** The tombstone and the Sign-out of everyone at this Client are one atomic write. */
+  deleteClient(clientId: string, signOut: SignOutRequest): Promise<'deleted' | 'unknown'>;
+
+  /** False when a key of this id is there already. */
+  addSigningKey(key: SigningKeyRecord): Promise<boolean>;
+  /** Sets when a key stops being published. */
+  retireSigningKey(kid: string, retiresAt: Date): Promise<void>;
+  removeSigningKey(kid: string): Promise<void>;
+  listSigningKeys(): Promise<readonly SigningKeyRecord[]>;
+
+  /** A fact kept once: resolves to the value that stands, which is the first one ever offered. */
+  settle(fact: string, value: string): Promise<string>;
+  fact(fact: string): Promise<string | null>;
+};
+
+/** Payloads of the protocol library, alive only while every stamp stands. */
+export type ArtifactRepository = {
+  /**
+   * Inserts or replaces. Never clears a consumption, never revives a destroyed row (that save is lost on purpose).
+   * A Client Session given with it is durable no later than the artifact.
+   */
+  save(artifact: ArtifactRecord, clientSession?: ClientSessionRecord): Promise<void>;
+  /** Inserts only: false when the key is there already and has not expired. */
+  insert(artifact: ArtifactRecord, now: Date): Promise<boolean>;
+  /** Alive means: not destroyed, not expired at `now`, and every stamp stands at its scope's present epoch or is spared. */
+  find(key: Uint8Array, now: Date): Promise<FoundArtifact | null>;
+  findByUid(model: string, uid: string, now: Date): Promise<FoundArtifact | null>;
+  findByUserCode(userCode: string, now: Date): Promise<FoundArtifact | null>;
+  /** Compare-and-set: true for exactly one caller. */
+  consume(key: Uint8Array, now: Date): Promise<boolean>;
+  /** Leaves a tombstone until the row would have expired. */
+  destroy(key: Uint8Array): Promise<void>;
+  /** The account's browser Sessions that are alive. */
+  sessionsOf(accountId: string, now: Date): Promise<readonly BrowserSession[]>;
+};
+
+/** Epochs, Sign-outs, Client Sessions: how access ends, and who must be told. */
+export type RevocationRepository = {
+  /** Epochs as they stand now, read from the primary; keys nobody raised stand at 0. */
+  epochs(keys: readonly ScopeKey[]): Promise<Stamps>;
+  /** Whether every stamp stands or is spared. */
+  stand(stamps: Stamps): Promise<boolean>;
+  /** Whether a Sign-out has moved any of these since: unlike `stand`, a grant revoked for token reuse does not count. */
+  movedBySignOut(stamps: Stamps): Promise<boolean>;
+  /** When the scope was last signed out, or null. */
+  signedOutAt(key: ScopeKey): Promise<Date | null>;
+  /** Ends a Grant's tokens without a Sign-out (token reuse, revocation by the client). Nobody is told. */
+  revokeGrant(grantId: string, now: Date): Promise<void>;
+  /** The commit point: raises the epoch and records the pending Sign-out in one atomic write. Idempotent by id. */
+  signOut(request: SignOutRequest): Promise<SignOutRecord>;
+
+  findSignOut(id: string): Promise<SignOutRecord | null>;
+  /** Newest first. */
+  listSignOuts(limit: number): Promise<readonly SignOutRecord[]>;
+  /** Sign-outs whose Deliveries are not all written yet. */
+  pendingSignOuts(limit: number): Promise<readonly SignOutRecord[]>;
+  /** Client Sessions this Sign-out ended or must end, by grant id ascending. */
+  sessionsToEnd(signOut: SignOutRecord, page: Page): Promise<readonly ClientSessionRecord[]>;
+  /** Writes Deliveries (inserting twice is inserting once) and then marks the Client Sessions ended by this Sign-out. */
+  fanOut(batch: {
+    readonly signOut: SignOutRecord;
+    readonly deliveries: readonly DeliveryRecord[];
+    readonly ended: readonly string[];
+  }): Promise<void>;
+  /** Removes the pending Sign-out from its record: fan-out is complete. */
+  completeSignOut(signOut: SignOutRecord): Promise<void>;
+
+  findClientSession(grantId: string): Promise<ClientSessionRecord | null>;
+  /** Those not ended, whether or not their tokens still work: they are who must be told. */
+  clientSessionsOf(accountId: string): Promise<readonly ClientSessionRecord[]>;
+  /** Those a Sign-out ended. */
+  endedBy(signOutId: string, page: Page): Promise<readonly ClientSessionRecord[]>;
+  /** Later of the present and the given instants. */
+  touchClientSession(use: {
+    readonly grantId: string;
+    readonly lastUsedAt: Date;
+    readonly selfContainedUntil?: Date;
+  }): Promise<void>;
+  /** How many accounts and Clients have a Client Session this scope would end: for a dry run. */
+  reach(scope: SignOutRecord['scope']): Promise<{ readonly accounts: number; readonly clients: number }>;
+  /** How many accounts and Clients this Sign-out ended so far, and when their last self-contained token expires. */
+  ended(signOutId: string): Promise<{
+    readonly accounts: number;
+    readonly clients: number;
+    readonly selfContainedUntil: Date | null;
+  }>;
+};
+
+export type DeliveryCounts = { readonly [status in DeliveryStatus]: number };
+
+/** Logout Tokens owed, leased to one worker at a time. */
+export type DeliveryRepository = {
+  /** Clients that are owed a Delivery due at `now`. */
+  clientsDue(now: Date): Promise<readonly string[]>;
+  /** Leases up to `limit` due Deliveries of one Client; no two callers ever hold the same one before `leaseUntil`. */
+  claim(claim: {
+    readonly clientId: string;
+    readonly now: Date;
+    readonly leaseUntil: Date;
+    readonly limit: number;
+  }): Promise<readonly LeasedDelivery[]>;
+  /** Records an attempt's outcome and gives the lease back; false when the lease had gone to somebody else. */
+  settle(outcome: {
+    readonly id: string;
+    readonly fence: number;
+    readonly status: DeliveryStatus;
+    readonly attempts: number;
+    readonly refusals: number;
+    readonly nextAttemptAt: Date | null;
+    readonly lastAttemptAt: Date;
+    readonly lastOutcome: string;
+  }): Promise<boolean>;
+  /** Gives leases back untried. */
+  release(leases: readonly { readonly id: string; readonly fence: number }[]): Promise<void>;
+  /** When the next pending Delivery is due or its lease ends; null when none is pending. */
+  nextDueAt(): Promise<Date | null>;
+  find(id: string): Promise<DeliveryRecord | null>;
+  list(filter: {
+    readonly status?: DeliveryStatus | undefined;
+    readonly clientId?: string | undefined;
+    readonly signOutId?: string | undefined;
+    readonly accountId?: string | undefined;
+    readonly page: Page;
+  }): Promise<readonly DeliveryRecord[]>;
+  counts(filter: { readonly signOutId?: string }): Promise<DeliveryCounts>;
+  /** Dead letters become pending again, with a new deadline and no refusals. Resolves to how many. */
+  revive(filter: {
+    readonly ids?: readonly string[];
+    readonly clientId?: string;
+    readonly now: Date;
+    readonly deadlineAt: Date;
+  }): Promise<number>;
+};

@@ -1,0 +1,172 @@
+/**
+ * The schema, as numbered steps that run once each, in order, in one transaction. A database newer than this list was
+ * written by a newer Curfew: it is refused and left as it is, since an older program cannot know what it would break.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+
+import { StoreUnusable } from '../port.ts';
+
+const MIGRATIONS: readonly string[] = [
+  /* 1 */ `
+  CREATE TABLE facts (fact TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+  CREATE TABLE scopes (
+    key TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    spared TEXT NOT NULL DEFAULT '{}',
+    pending TEXT NOT NULL DEFAULT '[]',
+    signed_out_at INTEGER,
+    raised_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX scopes_pending ON scopes (key) WHERE pending <> '[]';
+
+  CREATE TABLE sign_outs (
+    id TEXT PRIMARY KEY,
+    scope TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    epoch_before INTEGER NOT NULL,
+    spared TEXT NOT NULL
+  );
+  CREATE INDEX sign_outs_at ON sign_outs (at);
+
+  CREATE TABLE accounts (
+    id TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    admin INTEGER NOT NULL,
+    sealed_username TEXT NOT NULL,
+    sealed_email TEXT NOT NULL,
+    password_hash TEXT,
+    password_changed_at INTEGER,
+    created_at INTEGER NOT NULL
+  );
+  CREATE TABLE account_identifiers (
+    identifier TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL,
+    kind TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX account_identifiers_account ON account_identifiers (account_id);
+  CREATE TABLE throttles (
+    key TEXT PRIMARY KEY,
+    failures INTEGER NOT NULL DEFAULT 0,
+    blocked_until INTEGER,
+    window_start INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    expires_at INTEGER
+  ) WITHOUT ROWID;
+
+  CREATE TABLE clients (
+    id TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    status TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  );
+  CREATE TABLE signing_keys (
+    kid TEXT PRIMARY KEY,
+    alg TEXT NOT NULL,
+    sealed_jwk TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    signs_from INTEGER NOT NULL,
+    retires_at INTEGER
+  );
+
+  -- A rowid table under a 32-byte key: measured 1.75 to 2.5 times faster than text keys without rowid. There is no
+  -- index on expiry: it would cost every write, and the sweeper walks by rowid.
+  CREATE TABLE artifacts (
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    model TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    stamps TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    consumed_at INTEGER,
+    destroyed INTEGER NOT NULL DEFAULT 0,
+    uid TEXT,
+    user_code TEXT,
+    account_id TEXT
+  );
+  CREATE INDEX artifacts_uid ON artifacts (uid) WHERE uid IS NOT NULL;
+  CREATE INDEX artifacts_user_code ON artifacts (user_code) WHERE user_code IS NOT NULL;
+  CREATE INDEX artifacts_sessions ON artifacts (account_id) WHERE model = 'Session';
+
+  CREATE TABLE client_sessions (
+    grant_id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    connection_id TEXT,
+    session_uid TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    persistent INTEGER NOT NULL,
+    sid TEXT NOT NULL,
+    sealed_device TEXT NOT NULL,
+    stamps TEXT NOT NULL,
+    first_used_at INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    self_contained_until INTEGER,
+    ended_at INTEGER,
+    ended_by TEXT
+  );
+  CREATE INDEX client_sessions_account ON client_sessions (account_id, grant_id) WHERE ended_at IS NULL;
+  CREATE INDEX client_sessions_client ON client_sessions (client_id, grant_id) WHERE ended_at IS NULL;
+  CREATE INDEX client_sessions_connection ON client_sessions (connection_id, grant_id)
+    WHERE ended_at IS NULL AND connection_id IS NOT NULL;
+  CREATE INDEX client_sessions_session ON client_sessions (session_uid, grant_id) WHERE ended_at IS NULL;
+  CREATE INDEX client_sessions_ended ON client_sessions (ended_by, grant_id) WHERE ended_by IS NOT NULL;
+
+  CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY,
+    sign_out_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    sid TEXT,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at INTEGER,
+    last_attempt_at INTEGER,
+    last_outcome TEXT,
+    created_at INTEGER NOT NULL,
+    deadline_at INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    fence INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE INDEX deliveries_due ON deliveries (client_id, next_attempt_at) WHERE status = 'pending';
+  CREATE INDEX deliveries_next ON deliveries (next_attempt_at) WHERE status = 'pending';
+  CREATE INDEX deliveries_sign_out ON deliveries (sign_out_id, status, id);
+  CREATE INDEX deliveries_dead ON deliveries (client_id, id) WHERE status IN ('rejected', 'abandoned');
+  `,
+];
+
+/** The schema version this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Brings an older database up to date. Throws StoreUnusable for a newer one. */
+export function migrate(handle: DatabaseSync): void {
+  const version = (): number => Number(handle.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  if (version() === SCHEMA_VERSION) return;
+  refuseNewer(version());
+  handle.exec('BEGIN EXCLUSIVE');
+  try {
+    // Another process may have migrated while this one waited for the lock.
+    const from = version();
+    refuseNewer(from);
+    for (const migration of MIGRATIONS.slice(from)) handle.exec(migration);
+    handle.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    handle.exec('COMMIT');
+  } catch (fault) {
+    if (handle.isTransaction) handle.exec('ROLLBACK');
+    throw fault;
+  }
+}
+
+function refuseNewer(version: number): void {
+  if (version > SCHEMA_VERSION) {
+    throw new StoreUnusable(
+      `the database has schema ${version}, this program knows up to ${SCHEMA_VERSION}: it was written by a newer Curfew. Start that version; nothing was changed.`,
+    );
+  }
+}

@@ -1,0 +1,170 @@
+/** Epochs, Sign-outs and Client Sessions in SQLite. */
+import type { RevocationRepository } from '../port.ts';
+import type { ScopeKey, SignOutRecord } from '../records.ts';
+import { allStand, anyMovedBySignOut, raisedBy, UNRAISED } from '../standing.ts';
+import { clientSessionFrom, instant } from './client-sessions.ts';
+import type { Database } from './database.ts';
+import { insertDelivery } from './deliveries.ts';
+import { findSignOut, raiseForSignOut, scopeStates, signOutFrom } from './scopes.ts';
+
+const stampKeys = (stamps: object): ScopeKey[] => Object.keys(stamps) as ScopeKey[];
+
+export function revocationRepository(database: Database): RevocationRepository {
+  return {
+    epochs: (keys) =>
+      database.read('read epochs', () => {
+        const states = scopeStates(database, keys);
+        return Object.fromEntries(keys.map((key) => [key, (states.get(key) ?? UNRAISED).epoch]));
+      }),
+    stand: (stamps) =>
+      database.read('check epochs', () => allStand(stamps, scopeStates(database, stampKeys(stamps)))),
+    movedBySignOut: (stamps) =>
+      database.read('check epochs', () => anyMovedBySignOut(stamps, scopeStates(database, stampKeys(stamps)))),
+    signedOutAt: (key) =>
+      database.read('read a scope', () => scopeStates(database, [key]).get(key)?.signedOutAt ?? null),
+    revokeGrant: (grantId, now) =>
+      database.write('revoke a grant', () => {
+        database.run(
+          `INSERT INTO scopes (key, epoch, raised_at) VALUES (?1, 1, ?2)
+           ON CONFLICT (key) DO UPDATE SET epoch = epoch + 1, raised_at = ?2`,
+          `grant:${grantId}`,
+          now.getTime(),
+        );
+      }),
+    signOut: (request) => database.write('sign out', () => raiseForSignOut(database, request)),
+
+    findSignOut: (id) => database.read('find a sign-out', () => findSignOut(database, id)),
+    listSignOuts: (limit) =>
+      database.read('list sign-outs', () =>
+        database.all('SELECT * FROM sign_outs ORDER BY at DESC, id LIMIT ?', limit).map(signOutFrom),
+      ),
+    pendingSignOuts: (limit) =>
+      database.read('list pending sign-outs', () =>
+        database
+          .all(
+            `SELECT o.* FROM scopes s, json_each(s.pending) p JOIN sign_outs o ON o.id = p.value
+             WHERE s.pending <> '[]' ORDER BY o.at LIMIT ?`,
+            limit,
+          )
+          .map(signOutFrom),
+      ),
+    sessionsToEnd: (signOut, page) =>
+      database.read('list what a sign-out ends', () => {
+        const { where, values } = endedByScope(signOut.scope);
+        return database
+          .all(
+            `SELECT * FROM client_sessions WHERE ended_at IS NULL AND ${where} AND grant_id > ?
+               AND NOT EXISTS (SELECT 1 FROM json_each(?) k WHERE k.key = 'grant:' || grant_id)
+               AND NOT EXISTS (SELECT 1 FROM json_each(stamps) k WHERE k.key = ? AND k.value > ?)
+             ORDER BY grant_id LIMIT ?`,
+            ...values,
+            page.after ?? '',
+            JSON.stringify(signOut.spared),
+            raisedBy(signOut.scope),
+            signOut.epochBefore,
+            page.limit,
+          )
+          .map(clientSessionFrom);
+      }),
+    fanOut: ({ signOut, deliveries, ended }) =>
+      database.write('write deliveries', () => {
+        for (const delivery of deliveries) insertDelivery(database, delivery);
+        for (const grantId of ended) {
+          database.run(
+            'UPDATE client_sessions SET ended_at = ?, ended_by = ? WHERE grant_id = ? AND ended_at IS NULL',
+            signOut.at.getTime(),
+            signOut.id,
+            grantId,
+          );
+        }
+      }),
+    completeSignOut: (signOut) =>
+      database.write('complete a sign-out', () => {
+        database.run(
+          `UPDATE scopes SET pending = (SELECT json_group_array(value) FROM json_each(pending) WHERE value <> ?1)
+           WHERE key = ?2`,
+          signOut.id,
+          raisedBy(signOut.scope),
+        );
+        database.run("UPDATE sign_outs SET status = 'complete' WHERE id = ?", signOut.id);
+      }),
+
+    findClientSession: (grantId) =>
+      database.read('find a client session', () => {
+        const row = database.get('SELECT * FROM client_sessions WHERE grant_id = ?', grantId);
+        return row === undefined ? null : clientSessionFrom(row);
+      }),
+    clientSessionsOf: (accountId) =>
+      database.read('list client sessions', () =>
+        database
+          .all('SELECT * FROM client_sessions WHERE account_id = ? AND ended_at IS NULL ORDER BY grant_id', accountId)
+          .map(clientSessionFrom),
+      ),
+    endedBy: (signOutId, page) =>
+      database.read('list ended client sessions', () =>
+        database
+          .all(
+            'SELECT * FROM client_sessions WHERE ended_by = ? AND grant_id > ? ORDER BY grant_id LIMIT ?',
+            signOutId,
+            page.after ?? '',
+            page.limit,
+          )
+          .map(clientSessionFrom),
+      ),
+    touchClientSession: ({ grantId, lastUsedAt, selfContainedUntil }) =>
+      database.write('note a use', () => {
+        database.run(
+          `UPDATE client_sessions SET last_used_at = max(last_used_at, ?1),
+             self_contained_until = CASE WHEN ?2 IS NULL THEN self_contained_until
+               ELSE max(coalesce(self_contained_until, 0), ?2) END
+           WHERE grant_id = ?3`,
+          lastUsedAt.getTime(),
+          selfContainedUntil?.getTime() ?? null,
+          grantId,
+        );
+      }),
+    reach: (scope) =>
+      database.read('measure a sign-out', () => {
+        const { where, values } = endedByScope(scope);
+        const spares = scope.kind === 'account-except' ? scope.sessionUid : '';
+        const row = database.get(
+          `SELECT count(DISTINCT account_id) AS accounts, count(DISTINCT client_id) AS clients FROM client_sessions
+           WHERE ended_at IS NULL AND ${where} AND NOT (kind = 'browser' AND session_uid = ?)`,
+          ...values,
+          spares,
+        );
+        return { accounts: Number(row?.['accounts'] ?? 0), clients: Number(row?.['clients'] ?? 0) };
+      }),
+    ended: (signOutId) =>
+      database.read('measure what a sign-out ended', () => {
+        const row = database.get(
+          `SELECT count(DISTINCT account_id) AS accounts, count(DISTINCT client_id) AS clients,
+             max(self_contained_until) AS until FROM client_sessions WHERE ended_by = ?`,
+          signOutId,
+        );
+        return {
+          accounts: Number(row?.['accounts'] ?? 0),
+          clients: Number(row?.['clients'] ?? 0),
+          selfContainedUntil: instant(row?.['until']),
+        };
+      }),
+  };
+}
+
+function endedByScope(scope: SignOutRecord['scope']): { where: string; values: string[] } {
+  switch (scope.kind) {
+    case 'everyone':
+      return { where: '1', values: [] };
+    case 'client':
+      return { where: 'client_id = ?', values: [scope.clientId] };
+    case 'connection':
+      return { where: 'connection_id = ?', values: [scope.connectionId] };
+    case 'account':
+    case 'account-except':
+      return { where: 'account_id = ?', values: [scope.accountId] };
+    case 'device':
+      return { where: 'grant_id = ? AND account_id = ?', values: [scope.grantId, scope.accountId] };
+    case 'browser':
+      return { where: "session_uid = ? AND kind = 'browser'", values: [scope.sessionUid] };
+  }
+}

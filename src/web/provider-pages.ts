@@ -1,0 +1,63 @@
+/** The protocol library's pages, in our words and looks. */
+import type { KoaContextWithOIDC } from 'oidc-provider';
+
+import { describeDevice, describePlace } from '../oidc/device.ts';
+import type { DeviceCodeRefusal, ProviderPages } from '../oidc/provider.ts';
+import { explainProviderError } from './error-pages.ts';
+import type { PageName, ViewModels, Views } from './views.ts';
+
+const DEVICE_CODE_REFUSALS: Record<DeviceCodeRefusal, string> = {
+  missing: 'Type the code your device shows.',
+  unknown: 'This code is not known, or has expired. Check it, or ask your device for a new one.',
+  denied: 'The device was not let in. If you want it after all, ask it for a new code.',
+  failed: 'That did not work. Ask your device for a new code and type it here.',
+};
+
+export function createProviderPages({ views }: { readonly views: Views }): ProviderPages {
+  const show = async <Name extends PageName>(ctx: KoaContextWithOIDC, name: Name, model: ViewModels[Name]) => {
+    ctx.type = 'html';
+    ctx.body = await views.render(name, model);
+  };
+  const clientOf = (ctx: KoaContextWithOIDC) =>
+    ctx.oidc.client === undefined ? undefined : { name: ctx.oidc.client.clientName ?? ctx.oidc.client.clientId };
+
+  return {
+    async error(ctx, out) {
+      await show(ctx, 'error', { ...explainProviderError(out, ctx.status), requestId: String(ctx.state['requestId']) });
+    },
+    async confirmSignOut(ctx, form) {
+      await show(ctx, 'sign-out-confirm', { title: 'Sign out', form, client: clientOf(ctx) });
+    },
+    async signedOut(ctx) {
+      await show(ctx, 'signed-out', { title: 'Signed out', client: clientOf(ctx), signInUrl: '/sign-in' });
+    },
+    async enterDeviceCode(ctx, form, refusal) {
+      if (refusal !== undefined && ctx.status >= 500) ctx.status = 400;
+      const typed = ctx.oidc.params?.['user_code'] ?? ctx.state['userCode'];
+      await show(ctx, 'device-code', {
+        title: 'Connect a device',
+        form,
+        userCode: typeof typed === 'string' ? typed : undefined,
+        refusal: refusal === undefined ? undefined : DEVICE_CODE_REFUSALS[refusal],
+      });
+    },
+    async confirmDevice(ctx, form, device, userCode) {
+      const traits = { userAgent: String(device['userAgent'] ?? ''), address: String(device['address'] ?? '') };
+      await show(ctx, 'device-confirm', {
+        title: 'Connect a device',
+        form,
+        app: clientOf(ctx)?.name ?? 'An app',
+        place: describePlace(traits),
+        device: describeDevice(traits),
+        userCode,
+      });
+    },
+    async deviceDone(ctx) {
+      await show(ctx, 'device-done', {
+        title: 'Device connected',
+        app: clientOf(ctx)?.name ?? 'Your device',
+        allowed: true,
+      });
+    },
+  };
+}

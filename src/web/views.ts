@@ -1,0 +1,230 @@
+/**
+ * Pages: what each one may show, and how it becomes HTML.
+ *
+ * A page receives a finished view model and only places it: every text reaches the browser escaped, and the single piece
+ * of HTML that is not ours, the provider's form, passes with its hidden fields alone. This file refuses to know about
+ * requests, accounts, clocks and languages: whoever fills a model has already decided, counted and written the times out.
+ */
+import { join } from 'node:path';
+import ejs from 'ejs';
+
+/** An instant, ready to show: `iso` is RFC 3339 in UTC, `text` is what a person reads. */
+export type Instant = { iso: string; text: string };
+
+/** Common to every page. `csrf` travels in each of our own forms as the hidden field `csrf`. */
+export type Page = {
+  /** Names the page in the browser's tab; the product's name is added. */
+  title: string;
+  viewer?: { username: string } | undefined;
+  csrf?: string | undefined;
+  notice?: { tone: 'info' | 'success' | 'warning'; text: string } | undefined;
+};
+
+/** A page of somebody signed in; its header carries the forms that need `csrf`. */
+export type SignedInPage = Page & { viewer: { username: string }; csrf: string };
+
+export type SignInView = Page & {
+  action: string;
+  csrf: string;
+  client?: { name: string; logoUri?: string | undefined } | undefined;
+  /** What to put in the username field; empty on a first visit. */
+  username: string;
+  refusal?: string | undefined;
+  /** When to try again, as a sentence. */
+  retryAfter?: string | undefined;
+  /** Why this page is shown, when the person did not ask for it. */
+  note?: string | undefined;
+  cancel?: { action: string } | undefined;
+  connections: readonly { name: string; action: string }[];
+  forgotPasswordUrl?: string | undefined;
+  registerUrl?: string | undefined;
+};
+
+/** Fresh authentication before a sensitive act; `fields` carry the act that was asked. */
+export type ConfirmIdentityView = Page & {
+  action: string;
+  csrf: string;
+  username: string;
+  /** The act in words, as its button says it: "Sign out of all devices". */
+  what: string;
+  fields: readonly { name: string; value: string }[];
+  submitLabel: string;
+  refusal?: string | undefined;
+  retryAfter?: string | undefined;
+  cancelUrl?: string | undefined;
+};
+
+export type ConsentView = Page & {
+  action: string;
+  csrf: string;
+  client: {
+    name: string;
+    uri?: string | undefined;
+    logoUri?: string | undefined;
+    policyUri?: string | undefined;
+    tosUri?: string | undefined;
+  };
+  account: { username: string };
+  scopes: readonly { name: string; description: string }[];
+  /** The client keeps access while the person is away. */
+  offline: boolean;
+};
+
+export type AccountView = SignedInPage & { email: string; createdAt: Instant; deviceCount: number };
+
+export type SecurityView = SignedInPage & {
+  changePassword: {
+    action: string;
+    minimumLength: number;
+    signOutDevicesChecked: boolean;
+    /** `field` says which password to mend, so that focus lands there. */
+    refusal?: { field: 'currentPassword' | 'password'; text: string } | undefined;
+    changedAt?: Instant | undefined;
+  };
+  signOutAll: { action: string };
+  deviceCount: number;
+};
+
+export type DeviceRow = {
+  /** Opaque and free of spaces: it also names the row's elements. */
+  id: string;
+  current: boolean;
+  app: string;
+  device: string;
+  place: string;
+  firstUsedAt: Instant;
+  lastUsedAt: Instant;
+  kind: 'browser' | 'app' | 'device';
+  connectedFrom?: string | undefined;
+};
+
+export type DevicesView = SignedInPage & {
+  devices: readonly DeviceRow[];
+  /** Answers a POST of the hidden field `device`. */
+  signOutAction: string;
+  signOutOthersAction: string;
+  signOutAllAction: string;
+  /** Where the next page of devices is. */
+  moreUrl?: string | undefined;
+};
+
+export type ReceiptRow = {
+  app: string;
+  device: string;
+  outcome: 'told' | 'trying' | 'refused' | 'unreachable' | 'not-applicable' | 'waiting';
+  /** What happened, worded to be followed by `at`: "Told at", "Trying again at". */
+  text: string;
+  at?: Instant | undefined;
+};
+
+/** The part of a receipt that changes while notices go out; rendered alone for the event stream. */
+export type ReceiptBodyView = {
+  headline: string;
+  endedAt: Instant;
+  by: string;
+  reason?: string | undefined;
+  scope: string;
+  summary: {
+    told: number;
+    trying: number;
+    refused: number;
+    unreachable: number;
+    notApplicable: number;
+    waiting?: number | undefined;
+    total: number;
+  };
+  rows: readonly ReceiptRow[];
+  moreRows?: number | undefined;
+  lastTokenExpiresAt?: Instant | undefined;
+  done: boolean;
+};
+
+export type ReceiptView = Page &
+  ReceiptBodyView & {
+    /** How often a browser without script asks again; absent once nothing will change. */
+    refreshSeconds?: number | undefined;
+    eventsUrl: string;
+    signInUrl?: string | undefined;
+  };
+
+/** `form` is the provider's HTML with the id `op.deviceInputForm`. */
+export type DeviceCodeView = Page & { form: string; userCode?: string | undefined; refusal?: string | undefined };
+
+/** `form` is the provider's HTML with the id `op.deviceConfirmForm`. */
+export type DeviceConfirmView = Page & { form: string; app: string; place: string; device: string; userCode: string };
+
+export type DeviceDoneView = Page & { app: string; allowed: boolean };
+
+/** `form` is the provider's HTML with the id `op.logoutForm`. */
+export type SignOutConfirmView = Page & { form: string; client?: { name: string } | undefined };
+
+export type SignedOutView = Page & { client?: { name: string } | undefined; signInUrl: string };
+
+export type ErrorView = Page & {
+  status: number;
+  headline: string;
+  message: string;
+  /** What to do next, as a sentence. */
+  next: string;
+  link?: { href: string; label: string } | undefined;
+  requestId: string;
+};
+
+/** Every page there is, and what it needs. */
+export type ViewModels = {
+  'sign-in': SignInView;
+  'confirm-identity': ConfirmIdentityView;
+  consent: ConsentView;
+  account: AccountView;
+  security: SecurityView;
+  devices: DevicesView;
+  receipt: ReceiptView;
+  'receipt-body': ReceiptBodyView;
+  'device-code': DeviceCodeView;
+  'device-confirm': DeviceConfirmView;
+  'device-done': DeviceDoneView;
+  'sign-out-confirm': SignOutConfirmView;
+  'signed-out': SignedOutView;
+  error: ErrorView;
+};
+
+export type PageName = keyof ViewModels;
+
+export type Views = {
+  /**
+   * The page as a complete HTML document (`receipt-body`: as the fragment the receipt replaces).
+   *
+   * Works under `script-src 'self'; style-src 'self'`: no page holds an inline script, style or handler.
+   *
+   * @throws when a template is missing or faulty; never because of what a text contains.
+   */
+  render<Name extends PageName>(name: Name, model: ViewModels[Name]): Promise<string>;
+};
+
+/**
+ * The renderer of the templates in `directory`.
+ *
+ * With `cache` each template is read and compiled once per process; without, a changed template shows at the next request.
+ */
+export function createViews({ directory, cache }: { directory: string; cache: boolean }): Views {
+  return {
+    render: async (name, model) => {
+      const view = 'form' in model ? { ...model, form: hiddenFieldsOnly(model.form) } : model;
+      // Models live in one variable instead of `with`, so that an absent optional is undefined and not an error.
+      return ejs.renderFile(join(directory, templateOf(name)), view, { cache, strict: true, localsName: 'view' });
+    },
+  };
+}
+
+function templateOf(name: PageName): string {
+  return name === 'receipt-body' ? 'partials/receipt-body.ejs' : `${name}.ejs`;
+}
+
+/**
+ * The provider's form without the fields a person would see. Its device form brings a text field of its own, with an
+ * inline handler our policy forbids and no label; beside ours it would also send `user_code` twice, which is refused.
+ * The provider escapes `<`, `>` and quotes in values, so a tag ends at its first `>`.
+ */
+function hiddenFieldsOnly(form: string): string {
+  return form.replaceAll(/<input\b(?![^>]*\stype="hidden")[^>]*>(?:<\/input>)?/g, '');
+}

@@ -1,0 +1,195 @@
+import { describe, expect } from 'vitest';
+import { type Store, StoreUnavailable } from '../../../src/store/port.ts';
+import {
+  account,
+  artifact,
+  at,
+  client,
+  clientSession,
+  delivery,
+  digest,
+  identifiers,
+  signOutOf,
+  signingKey,
+  start,
+} from '../../support/records.ts';
+import type { StoreTest } from '../conformance.ts';
+import { populate } from './together.ts';
+
+type Asked<Repository> = { readonly [method in keyof Repository]: () => Promise<unknown> };
+
+/** Every question the port can be asked: one that is added to the port and not here does not compile. */
+const questions = (store: Store) => {
+  const { accounts, artifacts, catalogue, deliveries, revocations } = store;
+  const signOut = {
+    ...signOutOf('one', 'account:alice'),
+    status: 'pending',
+    epochBefore: 0,
+    spared: {},
+  } as const;
+  const page = { limit: 1 };
+  return {
+    accounts: {
+      insert: () => accounts.insert(account('carol'), identifiers('carol')),
+      find: () => accounts.find('alice'),
+      findByIdentifier: () => accounts.findByIdentifier('index:alice'),
+      list: () => accounts.list(page),
+      count: () => accounts.count(),
+      setPassword: () => accounts.setPassword({ accountId: 'alice', hash: 'hash', changedAt: start }),
+      setStatus: () => accounts.setStatus({ accountId: 'alice', status: 'disabled' }),
+      throttle: () => accounts.throttle('key'),
+      addFailure: () => accounts.addFailure({ key: 'key', now: start, delaySeconds: () => 1 }),
+      clearFailures: () => accounts.clearFailures('key'),
+      countAttempt: () => accounts.countAttempt({ key: 'key', windowStart: start, expiresAt: at(1) }),
+    } satisfies Asked<Store['accounts']>,
+    catalogue: {
+      saveClient: () => catalogue.saveClient(client('radio')),
+      reinstateClient: () => catalogue.reinstateClient('player'),
+      findClient: () => catalogue.findClient('player'),
+      listClients: () => catalogue.listClients(page),
+      deleteClient: () => catalogue.deleteClient('player', signOutOf('one', 'client:player')),
+      addSigningKey: () => catalogue.addSigningKey(signingKey('a')),
+      retireSigningKey: () => catalogue.retireSigningKey('a', start),
+      removeSigningKey: () => catalogue.removeSigningKey('a'),
+      listSigningKeys: () => catalogue.listSigningKeys(),
+      settle: () => catalogue.settle('fact', 'value'),
+      fact: () => catalogue.fact('fact'),
+    } satisfies Asked<Store['catalogue']>,
+    artifacts: {
+      save: () => artifacts.save(artifact('code'), clientSession('grant')),
+      insert: () => artifacts.insert(artifact('jti'), start),
+      find: () => artifacts.find(digest('AccessToken', 'one'), start),
+      findByUid: () => artifacts.findByUid('Session', 'uid', start),
+      findByUserCode: () => artifacts.findByUserCode('code', start),
+      consume: () => artifacts.consume(digest('AccessToken', 'one'), start),
+      destroy: () => artifacts.destroy(digest('AccessToken', 'one')),
+      sessionsOf: () => artifacts.sessionsOf('alice', start),
+    } satisfies Asked<Store['artifacts']>,
+    revocations: {
+      epochs: () => revocations.epochs(['everyone']),
+      stand: () => revocations.stand({ everyone: 0 }),
+      movedBySignOut: () => revocations.movedBySignOut({ everyone: 0 }),
+      signedOutAt: () => revocations.signedOutAt('everyone'),
+      revokeGrant: () => revocations.revokeGrant('grant', start),
+      signOut: () => revocations.signOut(signOutOf('one', 'account:alice')),
+      findSignOut: () => revocations.findSignOut('one'),
+      listSignOuts: () => revocations.listSignOuts(1),
+      pendingSignOuts: () => revocations.pendingSignOuts(1),
+      sessionsToEnd: () => revocations.sessionsToEnd(signOut, page),
+      fanOut: () => revocations.fanOut({ signOut, deliveries: [delivery('one')], ended: ['grant'] }),
+      completeSignOut: () => revocations.completeSignOut(signOut),
+      findClientSession: () => revocations.findClientSession('grant'),
+      clientSessionsOf: () => revocations.clientSessionsOf('alice'),
+      endedBy: () => revocations.endedBy('one', page),
+      touchClientSession: () => revocations.touchClientSession({ grantId: 'grant', lastUsedAt: start }),
+      reach: () => revocations.reach({ kind: 'everyone' }),
+      ended: () => revocations.ended('one'),
+    } satisfies Asked<Store['revocations']>,
+    deliveries: {
+      clientsDue: () => deliveries.clientsDue(start),
+      claim: () => deliveries.claim({ clientId: 'player', now: start, leaseUntil: at(60), limit: 1 }),
+      settle: () =>
+        deliveries.settle({
+          id: 'one',
+          fence: 1,
+          status: 'delivered',
+          attempts: 1,
+          refusals: 0,
+          nextAttemptAt: null,
+          lastAttemptAt: start,
+          lastOutcome: 'answered 200',
+        }),
+      release: () => deliveries.release([{ id: 'one', fence: 1 }]),
+      nextDueAt: () => deliveries.nextDueAt(),
+      find: () => deliveries.find('one'),
+      list: () => deliveries.list({ page }),
+      counts: () => deliveries.counts({}),
+      revive: () => deliveries.revive({ now: start, deadlineAt: at(1) }),
+    } satisfies Asked<Store['deliveries']>,
+    store: {
+      ping: () => store.ping(),
+      sweep: () => store.sweep({ now: start, limit: 1 }),
+    } satisfies Asked<Pick<Store, 'ping' | 'sweep'>>,
+  };
+};
+
+export function closingConformance(test: StoreTest): void {
+  test('a closed store refuses every question as unavailable, by a rejection', async ({ store }) => {
+    const asked = questions(store);
+    await store.close();
+    for (const [repository, methods] of Object.entries(asked)) {
+      for (const [method, ask] of Object.entries(methods)) {
+        await expect(ask(), `${repository}.${method}`).rejects.toBeInstanceOf(StoreUnavailable);
+      }
+    }
+  });
+
+  test('a refused write has not happened', async ({ store, other }) => {
+    await populate(store);
+    await store.close();
+    await Promise.allSettled(
+      Object.values(questions(store)).flatMap((methods) => Object.values(methods).map((ask) => ask())),
+    );
+    expect(await other.accounts.find('carol')).toBeNull();
+    expect(await other.catalogue.findClient('radio')).toBeNull();
+    expect(await other.catalogue.findClient('player')).toMatchObject({ status: 'active' });
+    expect(await other.revocations.listSignOuts(5)).toEqual([]);
+    expect(await other.revocations.findClientSession('grant')).toBeNull();
+    expect(await other.deliveries.find('one')).toBeNull();
+  });
+
+  test('closing twice, or twice at once, is closing once', async ({ store }) => {
+    await Promise.all([store.close(), store.close()]);
+    await store.close();
+  });
+
+  test('closing one handle leaves the others open', async ({ store, other }) => {
+    await store.close();
+    await other.ping();
+    expect(await other.accounts.insert(account('alice'), identifiers('alice'))).toBe('inserted');
+  });
+
+  test('a write asked for before closing is either kept or refused, and says which', async ({ store, other }) => {
+    const names = Array.from({ length: 50 }, (_, index) => `one-${index}`);
+    const asked = names.map((name) => store.artifacts.save(artifact(name)));
+    const [outcomes] = await Promise.all([Promise.allSettled(asked), store.close()]);
+    for (const [index, { status }] of outcomes.entries()) {
+      const found = await other.artifacts.find(artifact(`one-${index}`).key, start);
+      expect(found !== null).toBe(status === 'fulfilled');
+    }
+  });
+
+  describe('what was acknowledged', () => {
+    test('is there for a handle opened after every other was closed', async ({ data, store, other }) => {
+      await populate(store);
+      await store.artifacts.save(artifact('code', { stamps: { 'account:alice': 0 } }), clientSession('grant'));
+      const signOut = await other.revocations.signOut(signOutOf('one', 'account:alice'));
+      await other.revocations.fanOut({ signOut, deliveries: [delivery('one')], ended: ['grant'] });
+      await store.close();
+      await other.close();
+
+      const later = await data.open();
+      expect(await later.accounts.find('alice')).toEqual(account('alice'));
+      expect(await later.revocations.epochs(['account:alice'])).toEqual({ 'account:alice': 1 });
+      expect(await later.revocations.findSignOut('one')).toEqual(signOut);
+      expect(await later.artifacts.find(artifact('code').key, start)).toBeNull();
+      expect(await later.revocations.findClientSession('grant')).toMatchObject({ endedBy: 'one' });
+      expect(await later.deliveries.find('one')).toEqual(delivery('one'));
+    });
+
+    test('is seen by every handle at once', async ({ store, other }) => {
+      for (let index = 0; index < 20; index += 1) {
+        await store.catalogue.saveClient(client('player', { metadata: { index } }));
+        expect((await other.catalogue.findClient('player'))?.metadata).toEqual({ index });
+      }
+    });
+  });
+
+  test('a fault says what was being done and keeps its cause', () => {
+    const cause = new Error('disk gone');
+    const fault = new StoreUnavailable('claim deliveries', { cause });
+    expect(fault).toBeInstanceOf(Error);
+    expect(fault).toMatchObject({ name: 'StoreUnavailable', cause });
+    expect(fault.message).toContain('claim deliveries');
+  });
+}

@@ -1,0 +1,345 @@
+/**
+ * What every page looks like with believable content: the models that the unit test asserts on and the gallery shows.
+ *
+ * Each page has at least one state, and one for each branch of its template that changes what a person can do.
+ */
+import type { Instant, PageName, ReceiptBodyView, ViewModels } from '../../src/web/views.ts';
+
+export type Fixtures = { readonly [Name in PageName]: Readonly<Record<string, ViewModels[Name]>> };
+
+const csrf = 'c3Jm-9f8a7b6c5d4e3f2a1b0c';
+const viewer = { username: 'mira.lindqvist' };
+
+function instant(iso: string, text: string): Instant {
+  return { iso, text };
+}
+
+/** The provider's device form, as it hands it over: its own field is in the way of ours. */
+function deviceInputForm(): string {
+  return `<form id="op.deviceInputForm" novalidate method="post" action="https://id.example.org/device">
+  <input type="hidden" name="xsrf" value="9d1e7c"/>
+  <input
+    type="text" name="user_code" placeholder="Enter code" onfocus="this.select(); this.onfocus = undefined;" autofocus autocomplete="off"></input>
+  </form>`;
+}
+
+function deviceConfirmForm(): string {
+  return `<form id="op.deviceConfirmForm" method="post" action="https://id.example.org/device">
+<input type="hidden" name="xsrf" value="9d1e7c"/>
+<input type="hidden" name="user_code" value="WDJB-MJHT"/>
+<input type="hidden" name="confirm" value="yes"/>
+</form>`;
+}
+
+function logoutForm(): string {
+  return `<form id="op.logoutForm" method="post" action="https://id.example.org/session/end/confirm"><input type="hidden" name="xsrf" value="9d1e7c"/></form>`;
+}
+
+/** A client's logo that needs no network: what a registration may hold as well. */
+const logoUri =
+  'data:image/svg+xml,%3Csvg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 56 56"%3E%3Crect width="56" height="56" rx="12" fill="%230d6b63"/%3E%3Ccircle cx="28" cy="28" r="13" fill="%23ffe9b8"/%3E%3C/svg%3E';
+
+const receiptRunning: ReceiptBodyView = {
+  headline: 'Access has ended',
+  endedAt: instant('2026-11-23T21:14:07Z', '23 November 2026, 21:14:07 UTC'),
+  by: 'You',
+  reason: 'Laptop left on a train',
+  scope: 'All devices of mira.lindqvist',
+  summary: { told: 4, waiting: 1, trying: 1, refused: 1, unreachable: 1, notApplicable: 1, total: 9 },
+  rows: [
+    {
+      app: 'Lumen',
+      device: 'Firefox on Linux',
+      outcome: 'told',
+      text: 'Told at',
+      at: instant('2026-11-23T21:14:07Z', '21:14:07'),
+    },
+    {
+      app: 'Lumen',
+      device: 'Pixel 11',
+      outcome: 'told',
+      text: 'Told at',
+      at: instant('2026-11-23T21:14:08Z', '21:14:08'),
+    },
+    {
+      app: 'Halcyon Player for very large living rooms',
+      device: 'Bravia television in the holiday home by the lake',
+      outcome: 'trying',
+      text: 'Answered with an error. Trying again at',
+      at: instant('2026-11-23T21:15:30Z', '21:15:30'),
+    },
+    {
+      app: 'Attic Server',
+      device: 'attic.home.example',
+      outcome: 'unreachable',
+      text: 'Not reached in 72 hours. It learns at its next request',
+    },
+    { app: 'Old Radio', device: 'Kitchen', outcome: 'refused', text: 'Refused the notice' },
+    {
+      app: 'Lumen TV',
+      device: 'Living room',
+      outcome: 'not-applicable',
+      text: 'Takes no notices. It learns at its next request',
+    },
+    { app: 'Songbook', device: 'Safari on iPad', outcome: 'waiting', text: 'Next in line' },
+  ],
+  moreRows: 2,
+  lastTokenExpiresAt: instant('2026-11-23T21:19:02Z', '21:19:02 UTC'),
+  done: false,
+};
+
+const receiptDone: ReceiptBodyView = {
+  headline: 'Access has ended',
+  endedAt: instant('2026-11-23T21:14:07Z', '23 November 2026, 21:14:07 UTC'),
+  by: 'You',
+  scope: 'All devices of mira.lindqvist',
+  summary: { told: 0, trying: 0, refused: 0, unreachable: 0, notApplicable: 0, total: 0 },
+  rows: [],
+  done: true,
+};
+
+export const fixtures: Fixtures = {
+  'sign-in': {
+    plain: { title: 'Sign in', action: '/sign-in', csrf, username: '', connections: [] },
+    full: {
+      title: 'Sign in',
+      action: '/interaction/u1/sign-in',
+      csrf,
+      client: { name: 'Lumen', logoUri },
+      username: 'mira.lindqvist',
+      refusal: 'That username and password do not match.',
+      retryAfter: 'Try again in 5 seconds.',
+      note: 'You were signed out of all devices. Sign in again.',
+      cancel: { action: '/interaction/u1/cancel' },
+      connections: [
+        { name: 'Acme', action: '/interaction/u1/connections/acme' },
+        { name: 'Corp of Northern Lights', action: '/interaction/u1/connections/corp' },
+      ],
+      forgotPasswordUrl: '/reset',
+      registerUrl: '/register',
+    },
+  },
+  'confirm-identity': {
+    refused: {
+      title: 'Confirm it is you',
+      viewer,
+      action: '/account/confirm',
+      csrf,
+      username: viewer.username,
+      what: 'Sign out of all devices',
+      fields: [{ name: 'act', value: 'sign-out-all' }],
+      submitLabel: 'Confirm and sign out',
+      refusal: 'That password is not right.',
+      cancelUrl: '/account/security',
+    },
+    plain: {
+      title: 'Confirm it is you',
+      viewer,
+      action: '/account/confirm',
+      csrf,
+      username: viewer.username,
+      what: 'Sign out of all devices',
+      fields: [{ name: 'act', value: 'sign-out-all' }],
+      submitLabel: 'Confirm and sign out',
+    },
+  },
+  consent: {
+    full: {
+      title: 'Allow Lumen?',
+      action: '/interaction/u1/consent',
+      csrf,
+      client: {
+        name: 'Lumen',
+        uri: 'https://lumen.example',
+        logoUri,
+        policyUri: 'https://lumen.example/privacy',
+        tosUri: 'https://lumen.example/terms',
+      },
+      account: { username: viewer.username },
+      scopes: [
+        { name: 'openid', description: 'Know that it is you' },
+        { name: 'profile', description: 'See your name and picture' },
+        { name: 'email', description: 'See your e-mail address' },
+      ],
+      offline: true,
+    },
+    bare: {
+      title: 'Allow Songbook?',
+      action: '/interaction/u2/consent',
+      csrf,
+      client: { name: 'Songbook' },
+      account: { username: viewer.username },
+      scopes: [{ name: 'openid', description: 'Know that it is you' }],
+      offline: false,
+    },
+  },
+  account: {
+    plain: {
+      title: 'Account',
+      viewer,
+      csrf,
+      notice: { tone: 'success', text: 'Your e-mail address is verified.' },
+      email: 'mira.lindqvist+curfew@a-rather-long-mail-domain.example.org',
+      createdAt: instant('2024-02-03T10:20:00Z', '3 February 2024'),
+      deviceCount: 7,
+    },
+  },
+  security: {
+    plain: {
+      title: 'Security',
+      viewer,
+      csrf,
+      changePassword: {
+        action: '/account/security/password',
+        minimumLength: 15,
+        signOutDevicesChecked: true,
+        changedAt: instant('2026-05-01T08:00:00Z', '1 May 2026'),
+      },
+      signOutAll: { action: '/account/sign-out-all' },
+      deviceCount: 7,
+    },
+    refused: {
+      title: 'Security',
+      viewer,
+      csrf,
+      changePassword: {
+        action: '/account/security/password',
+        minimumLength: 15,
+        signOutDevicesChecked: false,
+        refusal: { field: 'password', text: 'The new password is too short.' },
+      },
+      signOutAll: { action: '/account/sign-out-all' },
+      deviceCount: 1,
+    },
+  },
+  devices: {
+    some: {
+      title: 'Devices',
+      viewer,
+      csrf,
+      devices: [
+        {
+          id: 'd-01',
+          current: true,
+          app: 'Curfew',
+          device: 'Firefox on Linux',
+          place: '203.0.113.7',
+          firstUsedAt: instant('2026-11-01T09:00:00Z', '1 November 2026'),
+          lastUsedAt: instant('2026-11-23T21:13:00Z', '1 minute ago'),
+          kind: 'browser',
+        },
+        {
+          id: 'd-02',
+          current: false,
+          app: 'Lumen',
+          device: 'Pixel 11',
+          place: '198.51.100.22',
+          firstUsedAt: instant('2026-08-14T19:30:00Z', '14 August 2026'),
+          lastUsedAt: instant('2026-11-23T07:40:00Z', 'today, 07:40'),
+          kind: 'app',
+        },
+        {
+          id: 'd-03',
+          current: false,
+          app: 'Halcyon Player for very large living rooms',
+          device: 'Bravia television in the holiday home by the lake',
+          place: '2001:db8:85a3:1319:8a2e:370:7344:1234',
+          firstUsedAt: instant('2025-12-24T17:00:00Z', '24 December 2025'),
+          lastUsedAt: instant('2026-11-20T20:05:00Z', '20 November 2026'),
+          kind: 'device',
+          connectedFrom: 'Firefox on Linux',
+        },
+      ],
+      signOutAction: '/account/devices/sign-out',
+      signOutOthersAction: '/account/devices/sign-out-others',
+      signOutAllAction: '/account/sign-out-all',
+      moreUrl: '/account/devices?after=d-03',
+    },
+    none: {
+      title: 'Devices',
+      viewer,
+      csrf,
+      devices: [],
+      signOutAction: '/account/devices/sign-out',
+      signOutOthersAction: '/account/devices/sign-out-others',
+      signOutAllAction: '/account/sign-out-all',
+    },
+  },
+  receipt: {
+    running: {
+      title: 'Access has ended',
+      ...receiptRunning,
+      refreshSeconds: 3,
+      eventsUrl: '/sign-outs/s-1/events',
+      signInUrl: '/account',
+    },
+    done: { title: 'Access has ended', viewer, csrf, ...receiptDone, eventsUrl: '/sign-outs/s-1/events' },
+  },
+  'receipt-body': {
+    starting: { ...receiptDone, done: false },
+    running: receiptRunning,
+    settled: { ...receiptRunning, done: true },
+    done: receiptDone,
+  },
+  'device-code': {
+    plain: { title: 'Connect a device', viewer, csrf, form: deviceInputForm() },
+    refused: {
+      title: 'Connect a device',
+      form: deviceInputForm(),
+      userCode: 'WDJB-MJHX',
+      refusal: 'That code is not known. Check it on your device.',
+    },
+  },
+  'device-confirm': {
+    plain: {
+      title: 'Connect a device',
+      viewer,
+      csrf,
+      form: deviceConfirmForm(),
+      app: 'Attic Server',
+      place: '203.0.113.7',
+      device: 'Mozilla/5.0 (X11; Linux aarch64) AtticServer/4.2 (+https://attic.example)',
+      userCode: 'WDJB-MJHT',
+    },
+  },
+  'device-done': {
+    allowed: { title: 'Device connected', viewer, csrf, app: 'Attic Server', allowed: true },
+    denied: { title: 'Device not connected', app: 'Attic Server', allowed: false },
+  },
+  'sign-out-confirm': {
+    plain: { title: 'Sign out', form: logoutForm() },
+    client: { title: 'Sign out', form: logoutForm(), client: { name: 'Lumen' } },
+  },
+  'signed-out': {
+    plain: { title: 'Signed out', signInUrl: '/account' },
+    client: { title: 'Signed out', client: { name: 'Lumen' }, signInUrl: 'https://lumen.example/' },
+  },
+  error: {
+    expired: {
+      title: 'Start again',
+      status: 400,
+      headline: 'This sign-in has expired',
+      message: 'It was started too long ago, or your access was ended meanwhile.',
+      next: 'Go back to the app you came from and sign in from there.',
+      link: { href: '/account', label: 'Go to your account' },
+      requestId: '0193a1f2-7c4e-7d1a-9b1e-2f6f0d8c4a11',
+    },
+    unavailable: {
+      title: 'Not available',
+      status: 503,
+      headline: 'Curfew cannot answer right now',
+      message: 'Nothing was changed.',
+      next: 'Wait a minute and try again.',
+      requestId: '0193a1f2-7c4e-7d1a-9b1e-2f6f0d8c4a12',
+    },
+  },
+};
+
+/** One state of one page. `page` and `model` belong together; the type of the list does not say so. */
+export type FixtureCase = { page: PageName; state: string; model: ViewModels[PageName] };
+
+export function everyFixture(): FixtureCase[] {
+  return Object.entries(fixtures).flatMap(([page, states]) =>
+    Object.entries(states).map(([state, model]) => ({ page: page as PageName, state, model })),
+  );
+}
