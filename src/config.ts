@@ -84,7 +84,7 @@ export const ConfigSchema = z
       .string()
       .refine((text) => !/^mongodb(\+srv)?:/.test(text), rule(`MongoDB is ${NOT_YET}`, 'use sqlite:./data/curfew.db'))
       .refine(
-        (text) => /^mongodb/.test(text) || /^sqlite:[^:]/.test(text),
+        (text) => text.startsWith('mongodb') || /^sqlite:[^:]/.test(text),
         rule('must be sqlite: and a path', 'for example sqlite:./data/curfew.db'),
       )
       .default('sqlite:./data/curfew.db')

@@ -44,8 +44,9 @@ export async function startServer(config: Config, log: Log, seams: Seams = {}): 
     response.writeHead(503, { 'Retry-After': '1' }).end();
   };
   // A slow client holds a socket, not the house: headers within 10 s, a whole request within 30.
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5000 }, (request, response) =>
-    listener(request, response),
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5000 },
+    (request, response) => listener(request, response),
   );
   await listen(server, config);
   let core: RunningServer['core'] | undefined;

@@ -13,7 +13,11 @@ import type { ClientRecord } from '../store/records.ts';
 export type ClientMetadata = Record<string, unknown> & { readonly client_id: string };
 
 /** A Client's metadata with `client_secret` replaced by its digest, and the version by which a cache knows it. */
-export type ListedClient = { readonly metadata: ClientMetadata; readonly version: number; readonly source: ClientRecord['source'] };
+export type ListedClient = {
+  readonly metadata: ClientMetadata;
+  readonly version: number;
+  readonly source: ClientRecord['source'];
+};
 
 export type ClientDirectory = {
   lookUp(clientId: string): Promise<ListedClient | null>;
@@ -113,14 +117,16 @@ export function createClientDirectory({
       return [...fromConfiguration.values(), ...stored];
     },
     async register(clientId, metadata, source = 'registration') {
-      if (fromConfiguration.has(clientId)) throw new ClientIdTaken(`the client ${clientId} belongs to the configuration`);
+      if (fromConfiguration.has(clientId))
+        throw new ClientIdTaken(`the client ${clientId} belongs to the configuration`);
       const saved = await catalogue.saveClient({
         id: clientId,
         source,
         metadata: withoutSecret({ ...metadata, client_id: clientId }),
         createdAt: clock.now(),
       });
-      if (saved === 'deleted') throw new ClientIdTaken(`the client id ${clientId} was deleted and cannot be used again`);
+      if (saved === 'deleted')
+        throw new ClientIdTaken(`the client id ${clientId} was deleted and cannot be used again`);
     },
     remove: removeClient,
     digest,

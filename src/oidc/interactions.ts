@@ -19,7 +19,10 @@ export type Interactions = {
   current(ctx: RequestContext): Promise<Interaction | null>;
   asked(interaction: Interaction): Asked;
   /** Resolves to where the browser continues. */
-  signedIn(ctx: RequestContext, proven: { accountId: string; amr: readonly string[]; proof: SignInProof }): Promise<string>;
+  signedIn(
+    ctx: RequestContext,
+    proven: { accountId: string; amr: readonly string[]; proof: SignInProof },
+  ): Promise<string>;
   allowed(ctx: RequestContext, interaction: Interaction): Promise<string>;
   denied(ctx: RequestContext): Promise<string>;
 };
@@ -43,7 +46,10 @@ export function createInteractions(provider: () => Provider): Interactions {
     },
     asked({ prompt, params }) {
       const details = prompt.details as ConsentDetails;
-      const scopes = [...(details.missingOIDCScope ?? []), ...Object.values(details.missingResourceScopes ?? {}).flat()];
+      const scopes = [
+        ...(details.missingOIDCScope ?? []),
+        ...Object.values(details.missingResourceScopes ?? {}).flat(),
+      ];
       const shown = scopes.length > 0 ? scopes : String(params['scope'] ?? 'openid').split(' ');
       return { scopes: shown.filter((scope) => scope !== 'offline_access'), offline: shown.includes('offline_access') };
     },

@@ -35,8 +35,8 @@ export async function mintLogoutToken(
 async function formerClient(provider: Provider, clients: ClientDirectory, clientId: string) {
   const former = await clients.lookUpFormer(clientId);
   if (former === null) return undefined;
-  const Client = provider.Client as unknown as new (metadata: object) => NonNullable<
-    Awaited<ReturnType<Provider['Client']['find']>>
-  >;
+  const Client = provider.Client as unknown as new (
+    metadata: object,
+  ) => NonNullable<Awaited<ReturnType<Provider['Client']['find']>>>;
   return new Client(former.metadata);
 }

@@ -38,7 +38,12 @@ export type ProviderPages = {
   confirmSignOut(ctx: KoaContextWithOIDC, form: string): Promise<void>;
   signedOut(ctx: KoaContextWithOIDC): Promise<void>;
   enterDeviceCode(ctx: KoaContextWithOIDC, form: string, refusal: DeviceCodeRefusal | undefined): Promise<void>;
-  confirmDevice(ctx: KoaContextWithOIDC, form: string, device: Record<string, unknown>, userCode: string): Promise<void>;
+  confirmDevice(
+    ctx: KoaContextWithOIDC,
+    form: string,
+    device: Record<string, unknown>,
+    userCode: string,
+  ): Promise<void>;
   deviceDone(ctx: KoaContextWithOIDC): Promise<void>;
 };
 export type DeviceCodeRefusal = 'missing' | 'unknown' | 'denied' | 'failed';
@@ -79,7 +84,9 @@ export function createProvider(parts: ProviderParts, jwks: { keys: JWK[] }): Pro
   keepProofOnSessions(provider);
   endSessionsThroughTheDoor(provider, parts);
   detectReplaysByInsert(provider, parts);
-  provider.on('server_error', (ctx, err) => parts.log.error({ err, route: ctx.oidc?.route, requestId: ctx.state['requestId'] }, 'provider.failed'));
+  provider.on('server_error', (ctx, err) =>
+    parts.log.error({ err, route: ctx.oidc?.route, requestId: ctx.state['requestId'] }, 'provider.failed'),
+  );
   return provider;
 }
 
@@ -238,7 +245,12 @@ function promptsFor({ store }: ProviderParts) {
 const WEB_URI_METADATA = ['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'initiate_login_uri'];
 
 /** Registered addresses that people or pages will follow are web addresses, and nothing that runs (CVE-2023-6717). */
-function validateMetadata(ctx: KoaContextWithOIDC | undefined, key: string, value: unknown, metadata: Record<string, unknown>): void {
+function validateMetadata(
+  ctx: KoaContextWithOIDC | undefined,
+  key: string,
+  value: unknown,
+  metadata: Record<string, unknown>,
+): void {
   for (const name of WEB_URI_METADATA) {
     const uri = metadata[name];
     if (uri !== undefined && !/^https?:$/.test(URL.parse(String(uri))?.protocol ?? '')) {
@@ -268,10 +280,7 @@ function findClientsInDirectory(provider: Provider, { clients, store }: Provider
   const built = new Map<string, { version: number; client: Client }>();
   const find = async (id: unknown): Promise<Client | undefined> => {
     if (typeof id !== 'string' || id === '') return undefined;
-    const [listed, epochs] = await Promise.all([
-      clients.lookUp(id),
-      store.revocations.epochs([`client:${id}`]),
-    ]);
+    const [listed, epochs] = await Promise.all([clients.lookUp(id), store.revocations.epochs([`client:${id}`])]);
     if (listed === null) {
       built.delete(id);
       return undefined;

@@ -46,7 +46,12 @@ const INACTIVE = { active: false };
 export async function introspectSelfContained(
   ctx: KoaContextWithOIDC,
   token: string,
-  { provider, jwks, revocations, clock }: {
+  {
+    provider,
+    jwks,
+    revocations,
+    clock,
+  }: {
     readonly provider: Provider;
     readonly jwks: { keys: JWK[] };
     readonly revocations: RevocationRepository;

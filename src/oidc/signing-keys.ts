@@ -38,7 +38,10 @@ export type SigningKeys = {
   load(): Promise<{ readonly jwks: { keys: JWK[] }; readonly version: string }>;
   list(): Promise<readonly SigningKeyView[]>;
   /** Adds a key of each algorithm asked for and retires its predecessors after their last token. `now`: signs at once. */
-  rotate(options: { readonly algorithms: readonly SigningAlgorithm[]; readonly immediately: boolean }): Promise<readonly SigningKeyView[]>;
+  rotate(options: {
+    readonly algorithms: readonly SigningAlgorithm[];
+    readonly immediately: boolean;
+  }): Promise<readonly SigningKeyView[]>;
 };
 
 export function createSigningKeys({

@@ -118,9 +118,10 @@ function presentable(fields: Record<string, unknown>): Record<string, unknown> {
 function presentObject(source: object, depth: number): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
   for (const key of Object.keys(source)) {
-    if (key === '__proto__') continue; // Assigning it would change the shown object instead of filling it.
-    // pino writes these itself; a field must not be able to forge them in the same line.
-    const name = depth === 1 && (key === 'level' || key === 'time' || key === 'event') ? `${key}_` : key;
+    // pino writes the first three itself, and a field must not forge them in the same line; a name that every object has
+    // (`__proto__`, `hasOwnProperty`) would change the shown object instead of filling it.
+    const taken = (depth === 1 && (key === 'level' || key === 'time' || key === 'event')) || key in Object.prototype;
+    const name = taken ? `${key}_` : key;
     shown[name] = isPrivate(key) ? '[redacted]' : presentProperty(source, key, depth);
   }
   return shown;

@@ -51,7 +51,7 @@ export function createFanOut({
 
   const spread = async (signOut: SignOutRecord): Promise<void> => {
     const clients = new Map<string, Tellable>();
-    for (let after: string | undefined; !stopped; ) {
+    for (let after: string | undefined; !stopped;) {
       const sessions = await store.revocations.sessionsToEnd(signOut, { after, limit: BATCH });
       if (sessions.length === 0) break;
       for (const { clientId } of sessions) {
@@ -62,7 +62,11 @@ export function createFanOut({
         const client = clients.get(session.clientId) ?? null;
         return client === null ? [] : [deliveryFor(signOut, session, client, now, deadlineHours)];
       });
-      await store.revocations.fanOut({ signOut, deliveries, ended: sessions.filter(endsWith(signOut)).map(({ grantId }) => grantId) });
+      await store.revocations.fanOut({
+        signOut,
+        deliveries,
+        ended: sessions.filter(endsWith(signOut)).map(({ grantId }) => grantId),
+      });
       written();
       after = sessions.at(-1)?.grantId;
     }
@@ -158,5 +162,8 @@ function sparesSomething({ scope }: SignOutRecord): boolean {
 
 /** Derived, so that a fan-out repeated after a crash names the same Deliveries; with the account, so that two do not collide. */
 export function deliveryId(signOutId: string, accountId: string, clientId: string, sid: string | null): string {
-  return createHash('sha256').update(JSON.stringify([signOutId, accountId, clientId, sid])).digest('base64url').slice(0, 32);
+  return createHash('sha256')
+    .update(JSON.stringify([signOutId, accountId, clientId, sid]))
+    .digest('base64url')
+    .slice(0, 32);
 }

@@ -23,7 +23,12 @@ export type Receipt = {
   readonly more: boolean;
   readonly accounts: number;
   readonly clients: number;
-  readonly deliveries: { readonly pending: number; readonly delivered: number; readonly rejected: number; readonly abandoned: number };
+  readonly deliveries: {
+    readonly pending: number;
+    readonly delivered: number;
+    readonly rejected: number;
+    readonly abandoned: number;
+  };
   readonly lastTokenExpiresAt: Date | null;
   /** Nothing is left to wait for. */
   readonly done: boolean;

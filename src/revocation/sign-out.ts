@@ -34,7 +34,11 @@ export type SignOuts = {
   /** Ends the Session of one browser, and tells the Clients signed in through it. */
   endBrowserSession(session: { readonly uid: string; readonly accountId: string }): Promise<SignOutRecord>;
   /** Ends one Client's sign-in from one browser; does nothing where it was granted offline access. */
-  endClientSession(session: { readonly sid: string; readonly accountId: string; readonly clientId: string }): Promise<void>;
+  endClientSession(session: {
+    readonly sid: string;
+    readonly accountId: string;
+    readonly clientId: string;
+  }): Promise<void>;
 };
 
 export function createSignOuts({

@@ -45,7 +45,10 @@ export type Store = {
   readonly deliveries: DeliveryRepository;
   /** Resolves when a read and a durable write both work. */
   ping(): Promise<void>;
-  /** Deletes what has expired, a bounded batch at a time. Resolves to how many rows went. */
+  /**
+   * Deletes what has expired, a bounded batch of each kind at a time. A Client Session that has not ended stays, however
+   * old, and so does a raised scope: one may still have to be told, the other may still keep something dead.
+   */
   sweep(options: { now: Date; limit: number }): Promise<number>;
   close(): Promise<void>;
 };
@@ -60,7 +63,10 @@ export type Page = { readonly after?: string | undefined; readonly limit: number
 
 /** Accounts, their credentials, and what is counted against those who guess. */
 export type AccountRepository = {
-  insert(account: AccountRecord, identifiers: AccountIdentifiers): Promise<'inserted' | 'username-taken' | 'email-taken'>;
+  insert(
+    account: AccountRecord,
+    identifiers: AccountIdentifiers,
+  ): Promise<'inserted' | 'username-taken' | 'email-taken'>;
   find(accountId: string): Promise<AccountRecord | null>;
   findByIdentifier(identifier: string): Promise<AccountRecord | null>;
   /** By id, ascending. */
@@ -85,7 +91,7 @@ export type AccountRepository = {
   }): Promise<'set' | 'unknown'>;
 
   throttle(key: string): Promise<ThrottleRecord>;
-  /** Adds one failure and blocks until `now + delaySeconds[failures]` (the last entry repeats); atomic under races. */
+  /** Adds one failure and blocks until `now + delaySeconds(failures)`, this one counted; atomic under races. */
   addFailure(failure: {
     readonly key: string;
     readonly now: Date;
@@ -93,7 +99,11 @@ export type AccountRepository = {
   }): Promise<ThrottleRecord>;
   clearFailures(key: string): Promise<void>;
   /** Counts one attempt in the window that starts at `windowStart`; resolves to the count, this one included. */
-  countAttempt(attempt: { readonly key: string; readonly windowStart: Date; readonly expiresAt: Date }): Promise<number>;
+  countAttempt(attempt: {
+    readonly key: string;
+    readonly windowStart: Date;
+    readonly expiresAt: Date;
+  }): Promise<number>;
 };
 
 /** Clients, signing keys, and the few facts about the installation itself. */
@@ -132,7 +142,7 @@ export type ArtifactRepository = {
   find(key: Uint8Array, now: Date): Promise<FoundArtifact | null>;
   findByUid(model: string, uid: string, now: Date): Promise<FoundArtifact | null>;
   findByUserCode(userCode: string, now: Date): Promise<FoundArtifact | null>;
-  /** Compare-and-set: true for exactly one caller. */
+  /** Compare-and-set: true for exactly one caller, and for none once it has expired or a stamp has stopped standing. */
   consume(key: Uint8Array, now: Date): Promise<boolean>;
   /** Leaves a tombstone until the row would have expired. */
   destroy(key: Uint8Array): Promise<void>;
@@ -160,7 +170,7 @@ export type RevocationRepository = {
   listSignOuts(limit: number): Promise<readonly SignOutRecord[]>;
   /** Sign-outs whose Deliveries are not all written yet. */
   pendingSignOuts(limit: number): Promise<readonly SignOutRecord[]>;
-  /** Client Sessions this Sign-out ended or must end, by grant id ascending. */
+  /** Client Sessions this Sign-out must still end or tell, by grant id ascending; what it spares is not among them. */
   sessionsToEnd(signOut: SignOutRecord, page: Page): Promise<readonly ClientSessionRecord[]>;
   /** Writes Deliveries (inserting twice is inserting once) and then marks the Client Sessions ended by this Sign-out. */
   fanOut(batch: {

@@ -60,7 +60,13 @@ export function createApp(rooms: Rooms): Koa {
   app.use(serveAssets());
   app.use((_ctx, next) => withLineage(next));
   app.use(house.router.routes());
-  app.use(house.router.allowedMethods({ throw: true, notImplemented: () => new Refusal(405), methodNotAllowed: () => new Refusal(405) }));
+  app.use(
+    house.router.allowedMethods({
+      throw: true,
+      notImplemented: () => new Refusal(405),
+      methodNotAllowed: () => new Refusal(405),
+    }),
+  );
   app.use(noteEveryone(rooms));
   app.use(boundDeviceCodes(rooms));
   app.use(prefillDeviceCode);
@@ -92,7 +98,10 @@ function observe({ metrics, clock, log }: Rooms): Middleware {
       const route = String(ctx['_matchedRoute'] ?? ctx['_matchedRouteName'] ?? (ctx.status === 404 ? 'none' : 'other'));
       const seconds = (clock.now().getTime() - started) / 1000;
       metrics.request(route, ctx.method, ctx.status, seconds);
-      log.debug({ requestId: ctx.state['requestId'], route, method: ctx.method, status: ctx.status, seconds }, 'http.answered');
+      log.debug(
+        { requestId: ctx.state['requestId'], route, method: ctx.method, status: ctx.status, seconds },
+        'http.answered',
+      );
     }
   };
 }
@@ -180,7 +189,8 @@ function answerForSelfContained({ provider, store, clock }: Rooms): Middleware {
     await next();
     const { oidc } = ctx;
     const body = ctx.body as { error?: string } | null;
-    if (oidc?.route !== 'introspection' || body?.error !== 'unsupported_token_type' || oidc.client === undefined) return;
+    if (oidc?.route !== 'introspection' || body?.error !== 'unsupported_token_type' || oidc.client === undefined)
+      return;
     ctx.status = 200;
     ctx.body = await introspectSelfContained(ctx as never, String(oidc.params?.['token']), {
       provider: provider.current(),
@@ -218,7 +228,12 @@ function checkTokenAnswerAgain({ store }: Rooms): Middleware {
 /** A registered Client that reads its record is not shown the digest that is kept in place of its secret. */
 async function hideKeptSecrets(ctx: ProviderContext, next: Next): Promise<void> {
   await next();
-  if (ctx.oidc?.route === 'client' && typeof ctx.body === 'object' && ctx.body !== null && 'client_secret' in ctx.body) {
+  if (
+    ctx.oidc?.route === 'client' &&
+    typeof ctx.body === 'object' &&
+    ctx.body !== null &&
+    'client_secret' in ctx.body
+  ) {
     const { client_secret: _secret, ...shown } = ctx.body as Record<string, unknown>;
     ctx.body = shown;
   }

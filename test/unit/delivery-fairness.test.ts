@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { OutboundOutcome } from '../../src/platform/outbound-http.ts';
 import { answer, deliveryWorld, failure, gate, hanging, quiet } from '../support/delivery-world.ts';
 import { at, delivery } from '../support/records.ts';
 
@@ -10,8 +11,10 @@ describe('many Clients', () => {
     deliveries.owe(...names('d', 25).map((id) => delivery(id)));
     const door = gate();
     behave('player', door.behaviour);
-    const running = worker().runUntilIdle();
+    const telling = worker();
+    const running = telling.runUntilIdle();
     for (let opened = 0; opened < 25; opened += 1) {
+      telling.wake(); // looking again while everything is taken must change nothing
       await quiet();
       expect(door.waiting()).toBe(opened < 24 ? 2 : 1);
       door.openOne();
@@ -61,6 +64,44 @@ describe('many Clients', () => {
     expect(firstHalf.size).toBe(10);
   });
 
+  test('what is leased is bounded, and room that comes free is used at once', async () => {
+    const { clock, deliveries, worker, behave, told } = deliveryWorld();
+    const hung = gate();
+    for (const clientId of ['hung-a', 'hung-b', 'hung-c']) {
+      deliveries.owe(delivery(clientId, { clientId }));
+      behave(clientId, hung.behaviour);
+    }
+    const clients = names('c', 100);
+    const door = gate();
+    for (const clientId of clients) {
+      deliveries.owe(delivery(`${clientId}-a`, { clientId }), delivery(`${clientId}-b`, { clientId }));
+      behave(clientId, door.behaviour);
+    }
+    const telling = worker({ concurrency: 8 });
+    telling.start();
+    await quiet();
+    expect(deliveries.all().filter(({ id }) => deliveries.leased(id, clock.now())).length).toBeLessThanOrEqual(4 * 8);
+    for (const clientId of clients) behave(clientId, answer(200));
+    while (door.waiting() > 0) door.openOne();
+    while (hung.waiting() < 3) await quiet();
+    await quiet();
+    expect(clients.map(told)).toEqual(clients.map(() => 2));
+    expect(clock.now()).toEqual(at(0));
+  });
+
+  test('a Client is met carefully again after it was owed nothing for a while', async () => {
+    const { clock, deliveries, worker, behave } = deliveryWorld();
+    deliveries.owe(...names('d', 5).map((id) => delivery(id)));
+    const telling = worker();
+    await telling.runUntilIdle();
+    await telling.runUntilIdle();
+    behave('player', gate().behaviour);
+    deliveries.owe(...names('e', 20).map((id) => delivery(id)));
+    telling.start();
+    await quiet();
+    expect(deliveries.all().filter(({ id }) => deliveries.leased(id, clock.now()))).toHaveLength(2);
+  });
+
   test('30 of 100 Clients hang, fail or push back: the other 70 are told without any time passing', async () => {
     const { clock, deliveries, worker, behave, told } = deliveryWorld();
     const clients = names('c', 100);
@@ -103,6 +144,30 @@ describe('many Clients', () => {
     }
     expect(peak.overall).toBe(4 + 1);
   });
+});
+
+test('Clients that became slow leave half of the places to the others', async () => {
+  const { clock, deliveries, worker, behave, told, peak } = deliveryWorld();
+  const slow = names('slow', 10);
+  for (const clientId of slow) {
+    deliveries.owe(...names('d', 40).map((id) => delivery(`${clientId}-${id}`, { clientId })));
+    let prompt = 2;
+    behave(clientId, () => {
+      const { promise, resolve } = Promise.withResolvers<OutboundOutcome>();
+      if ((prompt -= 1) >= 0) resolve(answer(200));
+      else clock.setTimer(3000, () => resolve(answer(200)));
+      return promise;
+    });
+  }
+  worker({ concurrency: 8 }).start();
+  await clock.advance(20); // all of them are known by now
+  peak.overall = 0;
+  for (let round = 1; round <= 20; round += 1) {
+    deliveries.owe(delivery(`live-${round}`, { clientId: 'live', nextAttemptAt: clock.now() }));
+    await clock.advance(1.1);
+    expect(told('live')).toBe(round);
+  }
+  expect(peak.overall).toBeLessThanOrEqual(4 + 1);
 });
 
 describe('a Client that cannot be reached', () => {

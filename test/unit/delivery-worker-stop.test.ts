@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { OutboundOutcome } from '../../src/platform/outbound-http.ts';
 import { answer, deliveryWorld, failure, gate, quiet } from '../support/delivery-world.ts';
 import { at, delivery } from '../support/records.ts';
 
@@ -39,10 +40,14 @@ describe('stopping', () => {
     const { clock, deliveries, worker, behave, events } = deliveryWorld();
     deliveries.owe(delivery('one'), delivery('two', { clientId: 'tv' }));
     let cut = false;
-    behave(
-      'player',
-      (signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve(failure('aborted')))),
-    );
+    behave('player', (signal) => {
+      const { promise, resolve } = Promise.withResolvers<OutboundOutcome>();
+      signal?.addEventListener('abort', () => {
+        cut = true;
+        resolve(failure('aborted'));
+      });
+      return promise;
+    });
     behave('tv', () => new Promise(() => {})); // not even that
     const telling = worker();
     telling.start();

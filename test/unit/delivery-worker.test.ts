@@ -189,7 +189,7 @@ describe('when', () => {
     worker().start();
     await quiet();
     expect(told('player')).toBe(50);
-    expect(deliveries.calls('nextDueAt')).toBe(1);
+    expect(deliveries.calls('nextDueAt')).toBeLessThan(4); // of more than six passes
   });
 
   test('runUntilIdle attempts once each what is due, and not what is due later', async () => {

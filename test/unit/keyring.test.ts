@@ -201,7 +201,10 @@ test('a sealed value has one spelling', () => {
   const sealed = ring.seal('p', alice, 'abc'); // 31 bytes, so the last letter has bits that decode to nothing.
   expect((sealed.split('.')[2] ?? '').length % 4).not.toBe(0);
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  const others = [...letters].map((letter) => sealed.slice(0, -1) + letter).filter((spelling) => spelling !== sealed);
+  const others = letters
+    .split('')
+    .map((letter) => sealed.slice(0, -1) + letter)
+    .filter((spelling) => spelling !== sealed);
   for (const spelling of others) expect(() => ring.unseal('p', alice, spelling)).toThrow(SealBroken);
 });
 

@@ -13,7 +13,7 @@ export function accountRepository(database: Database): AccountRepository {
   const taken = (identifier: string): boolean =>
     database.get('SELECT 1 FROM account_identifiers WHERE identifier = ?', identifier) !== undefined;
   const throttle = (key: string): ThrottleRecord => {
-    const row = database.get('SELECT failures, blocked_until FROM throttles WHERE key = ?', key);
+    const row = database.get('SELECT failures, blocked_until FROM failures WHERE key = ?', key);
     return { failures: Number(row?.['failures'] ?? 0), blockedUntil: instant(row?.['blocked_until']) };
   };
 
@@ -92,29 +92,30 @@ export function accountRepository(database: Database): AccountRepository {
         const failures = throttle(key).failures + 1;
         const blockedUntil = new Date(now.getTime() + delaySeconds(failures) * 1000);
         database.run(
-          `INSERT INTO throttles (key, failures, blocked_until) VALUES (?1, ?2, ?3)
-           ON CONFLICT (key) DO UPDATE SET failures = ?2, blocked_until = ?3`,
+          `INSERT INTO failures (key, failures, blocked_until, failed_at) VALUES (?1, ?2, ?3, ?4)
+           ON CONFLICT (key) DO UPDATE SET failures = ?2, blocked_until = ?3, failed_at = ?4`,
           key,
           failures,
           blockedUntil.getTime(),
+          now.getTime(),
         );
         return { failures, blockedUntil };
       }),
     clearFailures: (key) =>
       database.write('clear failures', () => {
-        database.run('DELETE FROM throttles WHERE key = ?', key);
+        database.run('DELETE FROM failures WHERE key = ?', key);
       }),
     countAttempt: ({ key, windowStart, expiresAt }) =>
       database.write('count an attempt', () => {
         database.run(
-          `INSERT INTO throttles (key, window_start, attempts, expires_at) VALUES (?1, ?2, 1, ?3)
+          `INSERT INTO attempts (key, window_start, attempts, expires_at) VALUES (?1, ?2, 1, ?3)
            ON CONFLICT (key) DO UPDATE SET attempts = CASE WHEN window_start = ?2 THEN attempts + 1 ELSE 1 END,
              window_start = ?2, expires_at = ?3`,
           key,
           windowStart.getTime(),
           expiresAt.getTime(),
         );
-        return Number(database.get('SELECT attempts FROM throttles WHERE key = ?', key)?.['attempts']);
+        return Number(database.get('SELECT attempts FROM attempts WHERE key = ?', key)?.['attempts']);
       }),
   };
 }
@@ -127,8 +128,7 @@ function accountFrom(row: Row): AccountRecord {
     admin: row['admin'] === 1,
     sealedUsername: String(row['sealed_username']),
     sealedEmail: String(row['sealed_email']),
-    password:
-      hash === null ? null : { hash: String(hash), changedAt: new Date(Number(row['password_changed_at'])) },
+    password: hash === null ? null : { hash: String(hash), changedAt: new Date(Number(row['password_changed_at'])) },
     createdAt: new Date(Number(row['created_at'])),
   };
 }

@@ -64,12 +64,12 @@ export function artifactRepository(database: Database): ArtifactRepository {
       ),
     consume: (key, now) =>
       database.write('consume an artifact', () => {
-        const changed = database.run(
-          'UPDATE artifacts SET consumed_at = ? WHERE key = ? AND consumed_at IS NULL AND destroyed = 0',
-          now.getTime(),
-          key,
+        const found = alive(
+          database.get(`SELECT ${COLUMNS} FROM artifacts a WHERE a.key = ? AND ${ALIVE}`, key, now.getTime()),
         );
-        return changed === 1;
+        if (found === null || found.consumedAt !== null) return false;
+        database.run('UPDATE artifacts SET consumed_at = ? WHERE key = ?', now.getTime(), key);
+        return true;
       }),
     destroy: (key) =>
       database.write('destroy an artifact', () => {

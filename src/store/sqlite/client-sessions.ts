@@ -9,7 +9,9 @@ export function saveClientSession(database: Database, session: ClientSessionReco
        sealed_device, stamps, first_used_at, last_used_at, self_contained_until)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
      ON CONFLICT (grant_id) DO UPDATE SET connection_id = coalesce(?4, connection_id), persistent = max(persistent, ?7),
-       sid = ?8, sealed_device = ?9, stamps = ?10, last_used_at = max(last_used_at, ?12)
+       sid = ?8, sealed_device = ?9, stamps = ?10, last_used_at = max(last_used_at, ?12),
+       self_contained_until = CASE WHEN ?13 IS NULL THEN self_contained_until
+         ELSE max(coalesce(self_contained_until, 0), ?13) END
        WHERE ended_at IS NULL`,
     session.grantId,
     session.accountId,

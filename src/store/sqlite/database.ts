@@ -10,6 +10,7 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 
 import { StoreUnavailable, StoreUnusable } from '../port.ts';
+import { refuseNewerSchema } from './migrations.ts';
 
 export type Row = Record<string, SQLOutputValue>;
 
@@ -147,11 +148,14 @@ function openHandle(path: string): DatabaseSync {
   try {
     handle = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     handle.prepare('PRAGMA schema_version').get();
+    // Before anything that writes: switching to WAL would change a file that is about to be refused.
+    refuseNewerSchema(handle);
     handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF');
     handle.exec('PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY');
     return handle;
   } catch (cause) {
     handle?.close();
+    if (cause instanceof StoreUnusable) throw cause;
     throw new StoreUnusable(`the database ${path} cannot be opened: ${messageOf(cause)}`, { cause });
   }
 }

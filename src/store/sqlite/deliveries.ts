@@ -100,7 +100,12 @@ export function deliveryRepository(database: Database): DeliveryRepository {
       }),
     list: ({ status, clientId, signOutId, accountId, page }) =>
       database.read('list deliveries', () => {
-        const { where, values } = conditions({ status, client_id: clientId, sign_out_id: signOutId, account_id: accountId });
+        const { where, values } = conditions({
+          status,
+          client_id: clientId,
+          sign_out_id: signOutId,
+          account_id: accountId,
+        });
         return database
           .all(
             `SELECT * FROM deliveries WHERE ${where} AND id > ? ORDER BY id LIMIT ?`,
@@ -140,7 +145,10 @@ export function deliveryRepository(database: Database): DeliveryRepository {
 
 function conditions(equal: Record<string, string | undefined>): { where: string; values: SQLInputValue[] } {
   const given = Object.entries(equal).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return { where: ['1', ...given.map(([column]) => `${column} = ?`)].join(' AND '), values: given.map(([, value]) => value) };
+  return {
+    where: ['1', ...given.map(([column]) => `${column} = ?`)].join(' AND '),
+    values: given.map(([, value]) => value),
+  };
 }
 
 function deliveryFrom(row: Row): DeliveryRecord {

@@ -9,6 +9,7 @@ import { StoreUnusable } from '../port.ts';
 const MIGRATIONS: readonly string[] = [
   /* 1 */ `
   CREATE TABLE facts (fact TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE pings (id INTEGER PRIMARY KEY, answered INTEGER NOT NULL);
 
   CREATE TABLE scopes (
     key TEXT PRIMARY KEY,
@@ -48,14 +49,20 @@ const MIGRATIONS: readonly string[] = [
     kind TEXT NOT NULL
   ) WITHOUT ROWID;
   CREATE INDEX account_identifiers_account ON account_identifiers (account_id);
-  CREATE TABLE throttles (
+  CREATE TABLE failures (
     key TEXT PRIMARY KEY,
-    failures INTEGER NOT NULL DEFAULT 0,
-    blocked_until INTEGER,
-    window_start INTEGER,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    expires_at INTEGER
+    failures INTEGER NOT NULL,
+    blocked_until INTEGER NOT NULL,
+    failed_at INTEGER NOT NULL
   ) WITHOUT ROWID;
+  CREATE INDEX failures_failed_at ON failures (failed_at);
+  CREATE TABLE attempts (
+    key TEXT PRIMARY KEY,
+    window_start INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX attempts_expires_at ON attempts (expires_at);
 
   CREATE TABLE clients (
     id TEXT PRIMARY KEY,
@@ -116,6 +123,7 @@ const MIGRATIONS: readonly string[] = [
     WHERE ended_at IS NULL AND connection_id IS NOT NULL;
   CREATE INDEX client_sessions_session ON client_sessions (session_uid, grant_id) WHERE ended_at IS NULL;
   CREATE INDEX client_sessions_ended ON client_sessions (ended_by, grant_id) WHERE ended_by IS NOT NULL;
+  CREATE INDEX client_sessions_ended_at ON client_sessions (ended_at) WHERE ended_at IS NOT NULL;
 
   CREATE TABLE deliveries (
     id TEXT PRIMARY KEY,
@@ -137,12 +145,18 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX deliveries_due ON deliveries (client_id, next_attempt_at) WHERE status = 'pending';
   CREATE INDEX deliveries_next ON deliveries (next_attempt_at) WHERE status = 'pending';
   CREATE INDEX deliveries_sign_out ON deliveries (sign_out_id, status, id);
+  CREATE INDEX deliveries_told ON deliveries (created_at) WHERE status = 'delivered';
   CREATE INDEX deliveries_dead ON deliveries (client_id, id) WHERE status IN ('rejected', 'abandoned');
   `,
 ];
 
 /** The schema version this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Throws StoreUnusable for a database written by a newer program; changes nothing. */
+export function refuseNewerSchema(handle: DatabaseSync): void {
+  refuseNewer(Number(handle.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0));
+}
 
 /** Brings an older database up to date. Throws StoreUnusable for a newer one. */
 export function migrate(handle: DatabaseSync): void {

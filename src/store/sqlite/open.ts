@@ -17,8 +17,8 @@ import { revocationRepository } from './revocations.ts';
 const DAY_MS = 86_400_000;
 /** Ended Client Sessions stay for receipts. */
 const KEEP_ENDED_DAYS = 90;
-/** Longer than any artifact or client session can live, so that nothing swept could have revived anything. */
-const KEEP_FOREVER_DAYS = 400;
+/** A lock outlasts anybody's patience; what was typed once and never again does not stay for ever. */
+const KEEP_FAILURES_DAYS = 400;
 
 /** Opens the store, creating folder, file and schema on first use. Throws StoreUnusable with a message for people. */
 export async function openSqliteStore({ path }: { readonly path: string }): Promise<Store> {
@@ -42,7 +42,9 @@ export async function openSqliteStore({ path }: { readonly path: string }): Prom
     deliveries: deliveryRepository(database),
     ping: async () => {
       await database.write('answer a ping', () => {
-        database.run("INSERT INTO facts (fact, value) VALUES ('ping', '0') ON CONFLICT (fact) DO UPDATE SET value = 1 - value");
+        database.run(
+          'INSERT INTO pings (id, answered) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET answered = answered + 1',
+        );
       });
     },
     sweep: createSweeper(database),
@@ -64,7 +66,7 @@ function prepareFolder(path: string): void {
   }
 }
 
-/** Sweeps artifacts by walking rowids, a batch a call, and the small tables whole. */
+/** Sweeps artifacts by walking rowids, and the rest along an index of its age: a bounded batch of each. */
 function createSweeper(database: Database): Store['sweep'] {
   let cursor = 0;
   return ({ now, limit }) =>
@@ -74,26 +76,35 @@ function createSweeper(database: Database): Store['sweep'] {
         cursor,
         limit,
       )?.['id'];
-      let swept = 0;
-      if (last !== null && last !== undefined) {
-        swept += database.run(
-          'DELETE FROM artifacts WHERE id > ? AND id <= ? AND expires_at <= ?',
-          cursor,
-          last,
-          now.getTime(),
-        );
-      }
+      const artifacts =
+        last === null || last === undefined
+          ? 0
+          : database.run(
+              'DELETE FROM artifacts WHERE id > ? AND id <= ? AND expires_at <= ?',
+              cursor,
+              last,
+              now.getTime(),
+            );
       cursor = Number(last ?? 0);
-      const endedBefore = now.getTime() - KEEP_ENDED_DAYS * DAY_MS;
-      const oldest = now.getTime() - KEEP_FOREVER_DAYS * DAY_MS;
-      swept += database.run('DELETE FROM throttles WHERE expires_at IS NOT NULL AND expires_at <= ?', now.getTime());
-      swept += database.run('DELETE FROM client_sessions WHERE ended_at IS NOT NULL AND ended_at <= ?', endedBefore);
-      swept += database.run('DELETE FROM client_sessions WHERE last_used_at <= ?', oldest);
-      swept += database.run("DELETE FROM deliveries WHERE status = 'delivered' AND created_at <= ?", endedBefore);
-      swept += database.run(
-        "DELETE FROM scopes WHERE raised_at <= ? AND pending = '[]' AND (key LIKE 'session:%' OR key LIKE 'grant:%')",
-        oldest,
-      );
-      return swept;
+      const kept = now.getTime() - KEEP_ENDED_DAYS * DAY_MS;
+      const batches = [
+        ['DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE expires_at <= ? LIMIT ?)', now.getTime()],
+        [
+          'DELETE FROM failures WHERE key IN (SELECT key FROM failures WHERE failed_at <= ? LIMIT ?)',
+          now.getTime() - KEEP_FAILURES_DAYS * DAY_MS,
+        ],
+        [
+          "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE status = 'delivered' AND created_at <= ? LIMIT ?)",
+          kept,
+        ],
+        [
+          `DELETE FROM client_sessions WHERE grant_id IN (SELECT grant_id FROM client_sessions c
+             WHERE c.ended_at IS NOT NULL AND c.ended_at <= ? AND NOT EXISTS (SELECT 1 FROM deliveries d
+               WHERE d.sign_out_id = c.ended_by AND d.status <> 'delivered')
+             AND EXISTS (SELECT 1 FROM sign_outs o WHERE o.id = c.ended_by AND o.status = 'complete') LIMIT ?)`,
+          kept,
+        ],
+      ] as const;
+      return batches.reduce((swept, [sql, until]) => swept + database.run(sql, until, limit), artifacts);
     });
 }

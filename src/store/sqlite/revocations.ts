@@ -16,8 +16,7 @@ export function revocationRepository(database: Database): RevocationRepository {
         const states = scopeStates(database, keys);
         return Object.fromEntries(keys.map((key) => [key, (states.get(key) ?? UNRAISED).epoch]));
       }),
-    stand: (stamps) =>
-      database.read('check epochs', () => allStand(stamps, scopeStates(database, stampKeys(stamps)))),
+    stand: (stamps) => database.read('check epochs', () => allStand(stamps, scopeStates(database, stampKeys(stamps)))),
     movedBySignOut: (stamps) =>
       database.read('check epochs', () => anyMovedBySignOut(stamps, scopeStates(database, stampKeys(stamps)))),
     signedOutAt: (key) =>
@@ -51,17 +50,21 @@ export function revocationRepository(database: Database): RevocationRepository {
     sessionsToEnd: (signOut, page) =>
       database.read('list what a sign-out ends', () => {
         const { where, values } = endedByScope(signOut.scope);
+        const raises = raisedBy(signOut.scope);
         return database
           .all(
             `SELECT * FROM client_sessions WHERE ended_at IS NULL AND ${where} AND grant_id > ?
-               AND NOT EXISTS (SELECT 1 FROM json_each(?) k WHERE k.key = 'grant:' || grant_id)
                AND NOT EXISTS (SELECT 1 FROM json_each(stamps) k WHERE k.key = ? AND k.value > ?)
+               AND NOT EXISTS (SELECT 1 FROM json_each(stamps) k
+                 JOIN json_each(?) spared JOIN json_each(stamps) borne ON borne.key = spared.key
+                 WHERE k.key = ? AND k.value >= spared.value)
              ORDER BY grant_id LIMIT ?`,
             ...values,
             page.after ?? '',
-            JSON.stringify(signOut.spared),
-            raisedBy(signOut.scope),
+            raises,
             signOut.epochBefore,
+            JSON.stringify(signOut.spared),
+            raises,
             page.limit,
           )
           .map(clientSessionFrom);
@@ -165,6 +168,9 @@ function endedByScope(scope: SignOutRecord['scope']): { where: string; values: s
     case 'device':
       return { where: 'grant_id = ? AND account_id = ?', values: [scope.grantId, scope.accountId] };
     case 'browser':
-      return { where: "session_uid = ? AND kind = 'browser'", values: [scope.sessionUid] };
+      return {
+        where: "session_uid = ? AND account_id = ? AND kind = 'browser'",
+        values: [scope.sessionUid, scope.accountId],
+      };
   }
 }

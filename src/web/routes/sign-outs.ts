@@ -3,7 +3,14 @@ import { PassThrough } from 'node:stream';
 import type { Context } from 'koa';
 
 import { describeDevice } from '../../oidc/device.ts';
-import { actorText, ownerOf, readReceipt, type Receipt, receiptJson, type ReceiptRow } from '../../revocation/receipt.ts';
+import {
+  actorText,
+  ownerOf,
+  readReceipt,
+  type Receipt,
+  receiptJson,
+  type ReceiptRow,
+} from '../../revocation/receipt.ts';
 import type { SignOutScope } from '../../store/records.ts';
 import { appName } from '../devices.ts';
 import { instant } from '../instants.ts';
@@ -64,10 +71,7 @@ export function signOutRoutes(house: House): void {
 }
 
 /** The receipt, for its owner, an admin, or the browser that pressed the button. Others sign in, or see nothing. */
-async function allowedReceipt(
-  house: House,
-  ctx: Context,
-): Promise<{ receipt: Receipt; viewer: string | null } | null> {
+async function allowedReceipt(house: House, ctx: Context): Promise<{ receipt: Receipt; viewer: string | null } | null> {
   const id = String(ctx['params'].id);
   const byCookie = house.cookies.mayReadReceipt(ctx, id);
   const signedIn = await house.browsers.current(ctx);
@@ -103,7 +107,10 @@ async function follow(house: House, id: string, stream: PassThrough): Promise<vo
 
 /** One server-sent event (HTML Living Standard §9.2): each line of data is a line of its own. */
 function eventOf(name: string, data: string): string {
-  return `event: ${name}\n${data.split(/\r?\n/).map((line) => `data: ${line}`).join('\n')}\n\n`;
+  return `event: ${name}\n${data
+    .split(/\r?\n/)
+    .map((line) => `data: ${line}`)
+    .join('\n')}\n\n`;
 }
 
 async function bodyOf(house: House, receipt: Receipt): Promise<ReceiptBodyView> {

@@ -233,14 +233,14 @@ export function clientSessionsConformance(test: StoreTest): void {
       expect(grantIds(await toEnd(store, account))).toEqual(['two']);
     });
 
-    test('include those this sign-out has ended already: a fan-out begun again sees them all', async ({ store }) => {
+    test('leave out those this sign-out has ended already: their deliveries were written before they were', async ({ store }) => {
       await populate(store);
       await record(store, clientSession('one'), clientSession('two'));
       const signOut = await store.revocations.signOut(signOutOf('account', 'account:alice'));
       await store.revocations.fanOut({ signOut, deliveries: [], ended: ['one'] });
-      expect(grantIds(await toEnd(store, signOut))).toEqual(['one', 'two']);
+      expect(grantIds(await toEnd(store, signOut))).toEqual(['two']);
       await store.revocations.fanOut({ signOut, deliveries: [], ended: ['two'] });
-      expect(grantIds(await toEnd(store, signOut))).toEqual(['one', 'two']);
+      expect(await toEnd(store, signOut)).toEqual([]);
     });
 
     test('may be ended page by page without losing one', async ({ store, other }) => {
