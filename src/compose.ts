@@ -212,7 +212,8 @@ export async function composeWeb(core: Core) {
     }),
   });
   await core.clients.recordConfiguration();
-  const listener: RequestListener = app.callback();
+  const handle = app.callback();
+  const listener: RequestListener = (request, response) => void handle(request, response);
   return {
     listener,
     /** Fan-out, deliveries, key reload and sweeping. */

@@ -48,7 +48,7 @@ const LETTER = /\p{L}/u;
 // A listed word with digits and signs before or behind it: `password2024!!!`. A word has a letter: among plain digits some
 // listed date would nearly always be found.
 function isDecorated(folded: string, blocklist: PasswordBlocklist): boolean {
-  const characters = [...folded];
+  const characters = Array.from(folded);
   const first = characters.findIndex((character) => LETTER.test(character));
   if (first === -1) return false;
   const last = characters.findLastIndex((character) => LETTER.test(character));
@@ -87,7 +87,7 @@ const ORDERS = [
   // Two of them in turn.
   ...'1q2w3e4r5t6y7u8i9o0p q1w2e3r4t5y6u7i8o9p0 qawsedrftgyhujikolp aqswdefrgthyjukilo;p'.split(' '),
   ...'1a2b3c4d5e6f7g8h9i0j a1b2c3d4e5f6g7h8i9j0'.split(' '),
-].flatMap((order) => [order, [...order].reverse().join('')]);
+].flatMap((order) => [order, Array.from(order).toReversed().join('')]);
 
 const SHORTEST_RUN = 3;
 const RUN_IS_WORTH = 2;

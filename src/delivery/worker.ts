@@ -125,17 +125,17 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
   }
 
   function dispatch(): void {
-    while (!stopping.signal.aborted) {
-      const delivery = lanes.next();
-      if (delivery === null) return;
-      const running = run(delivery).finally(() => {
-        active.delete(delivery);
-        const roomForMore = lanes.finished(delivery.clientId);
-        dispatch();
-        if (roomForMore) bell.ring();
-      });
-      active.set(delivery, running);
-    }
+    for (let delivery = lanes.next(); delivery !== null; delivery = lanes.next()) launch(delivery);
+  }
+
+  function launch(delivery: LeasedDelivery): void {
+    const running = run(delivery).finally(() => {
+      active.delete(delivery);
+      const roomForMore = lanes.finished(delivery.clientId);
+      dispatch();
+      if (roomForMore) bell.ring();
+    });
+    active.set(delivery, running);
   }
 
   /** Never rejects. */

@@ -4,21 +4,25 @@
  * Invariant: a sign-in always gets a new identifier (session fixation), and a browser that changes hands ends the former
  * person's Session through the one door first.
  */
-import type { Context } from 'koa';
-import type { Provider } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import type { Clock } from '../platform/clock.ts';
 import { noteProof, type SignInProof } from './lineage.ts';
 import { type CurfewSession, sessionSeconds } from './provider.ts';
 
+type RequestContext = Pick<KoaContextWithOIDC, 'req' | 'res' | 'cookies'>;
+
 /** Who is signed in to this browser, and since when. */
 export type SignedIn = { readonly accountId: string; readonly sessionUid: string; readonly signedInAt: Date };
 
 export type BrowserSessions = {
-  current(ctx: Context): Promise<SignedIn | null>;
-  signIn(ctx: Context, proven: { accountId: string; amr: readonly string[]; proof: SignInProof }): Promise<SignedIn>;
+  current(ctx: RequestContext): Promise<SignedIn | null>;
+  signIn(
+    ctx: RequestContext,
+    proven: { accountId: string; amr: readonly string[]; proof: SignInProof },
+  ): Promise<SignedIn>;
   /** Forgets the cookie. Access was ended by a Sign-out; this is for the browser's tidiness. */
-  forget(ctx: Context): void;
+  forget(ctx: RequestContext): void;
 };
 
 export function createBrowserSessions({
@@ -33,7 +37,7 @@ export function createBrowserSessions({
   readonly secure: boolean;
 }): BrowserSessions {
   const cookie = { httpOnly: true, signed: true, sameSite: 'lax', secure, overwrite: true } as const;
-  const load = async (ctx: Context): Promise<CurfewSession> => provider().Session.get(ctx as never);
+  const load = async (ctx: RequestContext): Promise<CurfewSession> => provider().Session.get(ctx as KoaContextWithOIDC);
 
   return {
     async current(ctx) {

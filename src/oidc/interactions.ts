@@ -50,7 +50,8 @@ export function createInteractions(provider: () => Provider): Interactions {
         ...(details.missingOIDCScope ?? []),
         ...Object.values(details.missingResourceScopes ?? {}).flat(),
       ];
-      const shown = scopes.length > 0 ? scopes : String(params['scope'] ?? 'openid').split(' ');
+      const shown =
+        scopes.length > 0 ? scopes : (typeof params['scope'] === 'string' ? params['scope'] : 'openid').split(' ');
       return { scopes: shown.filter((scope) => scope !== 'offline_access'), offline: shown.includes('offline_access') };
     },
     signedIn(ctx, { accountId, amr, proof }) {

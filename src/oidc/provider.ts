@@ -32,18 +32,16 @@ const REFRESH_TOKEN_SECONDS = 30 * DAY;
 /** Longer than any chain of refreshes is meant to live: after a year a device signs in again. */
 const GRANT_SECONDS = 365 * DAY;
 
+/** A request as the provider's pages and hooks see it. */
+export type ProviderContext = KoaContextWithOIDC;
+
 /** What a person's pages look like is the web room's business; each renders into `ctx.body`. */
 export type ProviderPages = {
   error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string | undefined }): Promise<void>;
   confirmSignOut(ctx: KoaContextWithOIDC, form: string): Promise<void>;
   signedOut(ctx: KoaContextWithOIDC): Promise<void>;
   enterDeviceCode(ctx: KoaContextWithOIDC, form: string, refusal: DeviceCodeRefusal | undefined): Promise<void>;
-  confirmDevice(
-    ctx: KoaContextWithOIDC,
-    form: string,
-    device: Record<string, unknown>,
-    userCode: string,
-  ): Promise<void>;
+  confirmDevice(ctx: KoaContextWithOIDC, form: string, device: DeviceTraits, userCode: string): Promise<void>;
   deviceDone(ctx: KoaContextWithOIDC): Promise<void>;
 };
 export type DeviceCodeRefusal = 'missing' | 'unknown' | 'denied' | 'failed';
@@ -152,7 +150,7 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
         deviceInfo: (ctx) => ({ userAgent: ctx.get('user-agent'), address: addressOf(ctx) }),
         userCodeInputSource: (ctx, form, out, err) => pages.enterDeviceCode(ctx, form, refusalOf(out, err)),
         userCodeConfirmSource: (ctx, form, _client, device, userCode) =>
-          pages.confirmDevice(ctx, form, device, userCode),
+          pages.confirmDevice(ctx, form, device as DeviceTraits, userCode),
         successSource: pages.deviceDone,
       },
       dPoP: { enabled: true },
@@ -161,7 +159,8 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
       registration: { enabled: true, initialAccessToken: true },
       resourceIndicators: {
         enabled: true,
-        defaultResource: async () => undefined as unknown as string,
+        // No resource unless one is asked for; the library's types know no such answer.
+        defaultResource: async () => undefined as never,
         useGrantedResource: async () => false,
         getResourceServerInfo: async (_ctx, indicator) => resourceServer(config, indicator),
       },
@@ -253,7 +252,7 @@ function validateMetadata(
 ): void {
   for (const name of WEB_URI_METADATA) {
     const uri = metadata[name];
-    if (uri !== undefined && !/^https?:$/.test(URL.parse(String(uri))?.protocol ?? '')) {
+    if (uri !== undefined && (typeof uri !== 'string' || !/^https?:$/.test(URL.parse(uri)?.protocol ?? ''))) {
       throw new errors.InvalidClientMetadata(`${name} must be a web uri`);
     }
   }
@@ -311,7 +310,7 @@ function findClientsInDirectory(provider: Provider, { clients, store }: Provider
  */
 function grantOfflineAccessToFirstParties(provider: Provider): void {
   type Context = KoaContextWithOIDC['oidc'];
-  const context = provider.OIDCContext.prototype as Context;
+  const context = provider.OIDCContext.prototype;
   const prompts = Object.getOwnPropertyDescriptor(context, 'prompts')?.get;
   const { promptPending } = context;
   if (prompts === undefined) throw new Error('oidc-provider changed: OIDCContext has no `prompts`');

@@ -2,7 +2,7 @@
  * JWT access tokens (RFC 9068): the one kind of token that a resource can accept without asking Curfew. They live five
  * minutes at most, carry the epochs they were issued under, and are answered by epoch when a resource does ask.
  */
-import { createLocalJWKSet, type JSONWebKeySet, type JWK, jwtVerify } from 'jose';
+import { createLocalJWKSet, type JWK, jwtVerify } from 'jose';
 import type { AccessToken, ClientCredentials, JWTStructured, KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import { type Clock } from '../platform/clock.ts';
@@ -63,7 +63,7 @@ export async function introspectSelfContained(
   let claims: Record<string, unknown>;
   try {
     // `typ` keeps ID Tokens and Logout Tokens out: they are signed by the same keys (RFC 9068 §4).
-    const verified = await jwtVerify(token, createLocalJWKSet(jwks as JSONWebKeySet), {
+    const verified = await jwtVerify(token, createLocalJWKSet(jwks), {
       issuer: provider.issuer,
       typ: 'at+jwt',
       algorithms: ['ES256'],

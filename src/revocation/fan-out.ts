@@ -47,11 +47,11 @@ export function createFanOut({
   let running: Promise<void> | undefined;
   let again = false;
   let poll: Timer | undefined;
-  let stopped = false;
+  const stopping = new AbortController();
 
   const spread = async (signOut: SignOutRecord): Promise<void> => {
     const clients = new Map<string, Tellable>();
-    for (let after: string | undefined; !stopped;) {
+    for (let after: string | undefined; !stopping.signal.aborted;) {
       const sessions = await store.revocations.sessionsToEnd(signOut, { after, limit: BATCH });
       if (sessions.length === 0) break;
       for (const { clientId } of sessions) {
@@ -70,7 +70,7 @@ export function createFanOut({
       written();
       after = sessions.at(-1)?.grantId;
     }
-    if (stopped) return;
+    if (stopping.signal.aborted) return;
     await store.revocations.completeSignOut(signOut);
     log.info({ signOut: signOut.id, scope: signOut.scope.kind }, 'sign-out.fanned-out');
   };
@@ -81,7 +81,7 @@ export function createFanOut({
       const pending = await store.revocations.pendingSignOuts(10);
       for (const signOut of pending) await spread(signOut);
       again ||= pending.length > 0;
-    } while (again && !stopped);
+    } while (again && !stopping.signal.aborted);
   };
 
   const runUntilIdle = (): Promise<void> => {
@@ -92,7 +92,7 @@ export function createFanOut({
     return running;
   };
   const wake = (): void => {
-    if (stopped) return;
+    if (stopping.signal.aborted) return;
     runUntilIdle().catch((err: unknown) => log.error({ err }, 'sign-out.fan-out-failed'));
   };
 
@@ -104,7 +104,7 @@ export function createFanOut({
       poll = clock.every(POLL_MS, wake, { background: true });
     },
     async stop() {
-      stopped = true;
+      stopping.abort();
       poll?.cancel();
       await running?.catch(() => undefined);
     },

@@ -1,12 +1,14 @@
 /** What is counted for operators: requests, deliveries, sign-outs. Labels are few words, never a person or a token. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-import type { DeliveryObserver } from '../delivery/worker.ts';
-
 export type Metrics = {
   /** Seconds one request took, by route family, method and status class. */
   request(route: string, method: string, status: number, seconds: number): void;
-  readonly deliveries: Required<DeliveryObserver>;
+  /** What came of attempts to tell Clients. */
+  readonly deliveries: {
+    delivered(clientId: string, seconds: number): void;
+    failed(clientId: string, status: string, outcome: string): void;
+  };
   signedOut(scope: string): void;
   signIn(outcome: string): void;
   /** Deliveries by status, read when asked for. */

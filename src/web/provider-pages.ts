@@ -1,8 +1,6 @@
 /** The protocol library's pages, in our words and looks. */
-import type { KoaContextWithOIDC } from 'oidc-provider';
-
 import { describeDevice, describePlace } from '../oidc/device.ts';
-import type { DeviceCodeRefusal, ProviderPages } from '../oidc/provider.ts';
+import type { DeviceCodeRefusal, ProviderContext, ProviderPages } from '../oidc/provider.ts';
 import { explainProviderError } from './error-pages.ts';
 import type { PageName, ViewModels, Views } from './views.ts';
 
@@ -14,11 +12,11 @@ const DEVICE_CODE_REFUSALS: Record<DeviceCodeRefusal, string> = {
 };
 
 export function createProviderPages({ views }: { readonly views: Views }): ProviderPages {
-  const show = async <Name extends PageName>(ctx: KoaContextWithOIDC, name: Name, model: ViewModels[Name]) => {
+  const show = async <Name extends PageName>(ctx: ProviderContext, name: Name, model: ViewModels[Name]) => {
     ctx.type = 'html';
     ctx.body = await views.render(name, model);
   };
-  const clientOf = (ctx: KoaContextWithOIDC) =>
+  const clientOf = (ctx: ProviderContext) =>
     ctx.oidc.client === undefined ? undefined : { name: ctx.oidc.client.clientName ?? ctx.oidc.client.clientId };
 
   return {
@@ -42,13 +40,12 @@ export function createProviderPages({ views }: { readonly views: Views }): Provi
       });
     },
     async confirmDevice(ctx, form, device, userCode) {
-      const traits = { userAgent: String(device['userAgent'] ?? ''), address: String(device['address'] ?? '') };
       await show(ctx, 'device-confirm', {
         title: 'Connect a device',
         form,
         app: clientOf(ctx)?.name ?? 'An app',
-        place: describePlace(traits),
-        device: describeDevice(traits),
+        place: describePlace(device),
+        device: describeDevice(device),
         userCode,
       });
     },

@@ -18,6 +18,8 @@ export async function quiet(): Promise<void> {
 export type ManualClock = Clock & {
   /** Moves time on, timer by timer, letting each one's consequences happen before the next. */
   advance(seconds: number): Promise<void>;
+  /** How many timers are set. */
+  timers(): number;
   /** Corrects the wall clock; timers do not notice. */
   correct(seconds: number): void;
 };
@@ -55,6 +57,7 @@ export function manualClock(): ManualClock {
       }
       passUntil(target);
     },
+    timers: () => timers.size,
     correct(seconds) {
       wall += seconds * 1000;
     },

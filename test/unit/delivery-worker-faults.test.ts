@@ -189,6 +189,7 @@ describe('a store that fails', () => {
     await clock.advance(6);
     expect(told('player')).toBe(2);
     expect((await deliveries.find('one'))?.status).toBe('delivered');
+    expect(events('delivery.resumed')).toHaveLength(1);
     await telling.stop();
   });
 

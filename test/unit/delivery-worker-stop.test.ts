@@ -33,6 +33,7 @@ describe('stopping', () => {
     expect(deliveries.all().filter(({ status }) => status === 'delivered')).toHaveLength(posted);
     for (const { id } of deliveries.all()) expect(deliveries.leased(id, clock.now())).toBe(false);
     expect(clock.now()).toEqual(at(0));
+    expect(clock.timers()).toBe(0); // nothing keeps the process alive
     expect(telling.status()).toMatchObject({ phase: 'stopped', inFlight: 0, queued: 0 });
   });
 
@@ -105,8 +106,9 @@ describe('stopping', () => {
     await quiet();
     stopped = false;
     void failing.stop().then(() => (stopped = true));
-    await clock.advance(11.5);
+    await clock.advance(10.1);
     expect(stopped).toBe(true);
+    expect(clock.timers()).toBe(0);
   });
 
   test('nothing is claimed afterwards, whoever rings', async () => {
