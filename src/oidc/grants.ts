@@ -25,6 +25,7 @@ export async function loadGrant(ctx: KoaContextWithOIDC): Promise<GrantModel | u
   const { client, session, account, provider, route } = ctx.oidc;
   if (client === undefined || session === undefined || account === undefined) return undefined;
   const byDevice = DEVICE_ROUTES.has(route);
+  if (byDevice) keepApprovalApart(session);
   const consented = (ctx.oidc.result as { consent?: { grantId?: string } } | undefined)?.consent?.grantId;
   const known = consented ?? (byDevice ? undefined : session.grantIdFor(client.clientId));
   let grant = known === undefined ? undefined : await provider.Grant.find(known);
@@ -44,6 +45,15 @@ export async function loadGrant(ctx: KoaContextWithOIDC): Promise<GrantModel | u
   }
   if (grant.jti === undefined || before !== JSON.stringify([grant.openid, grant.resources])) await grant.save();
   return grant;
+}
+
+/**
+ * What an approval settles stays out of the browser's Session: the library keeps one Grant and `sid` a Client there, and
+ * a browser signed in at the same Client would come to share the device's, or lose its own.
+ */
+function keepApprovalApart(session: CurfewSession): void {
+  const approval: ReturnType<CurfewSession['authorizationFor']> = {};
+  session.authorizationFor = () => approval;
 }
 
 /** The Client Session that comes into being when a code, or an approved device code, is saved. */

@@ -221,8 +221,10 @@ function promptsFor({ store }: ProviderParts) {
   const { Check } = interactionPolicy;
   policy.get('login')?.checks.add(
     new Check('client_signed_out', 'sign-in at this client was ended', 'login_required', async (ctx) => {
-      const { client, session } = ctx.oidc;
+      const { client, session, result } = ctx.oidc;
       if (client === undefined || session?.accountId === undefined) return Check.NO_NEED_TO_PROMPT;
+      // Signed in just now, in an Interaction that bears the Client's epoch: no clock is needed to know that it is fresh.
+      if (result !== undefined && 'login' in result) return Check.NO_NEED_TO_PROMPT;
       const endedAt = await store.revocations.signedOutAt(`client:${client.clientId}`);
       const { signedInAt = 0 } = session as CurfewSession;
       return endedAt !== null && signedInAt <= endedAt.getTime() ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
