@@ -8,7 +8,8 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import type { Clock } from '../platform/clock.ts';
 import { noteProof, type SignInProof } from './lineage.ts';
-import { type CurfewSession, sessionSeconds } from './provider.ts';
+import { sessionSeconds } from './provider.ts';
+import type { CurfewSession } from './provider-parts.ts';
 
 type RequestContext = Pick<KoaContextWithOIDC, 'req' | 'res' | 'cookies'>;
 

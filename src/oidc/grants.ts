@@ -12,6 +12,7 @@ import type { ClientSessionRecord, ScopeKey } from '../store/records.ts';
 import { seenConnections, stampsFor } from './lineage.ts';
 
 type GrantModel = InstanceType<Provider['Grant']>;
+type SessionModel = InstanceType<Provider['Session']>;
 
 const DEVICE_ROUTES = new Set(['code_verification', 'device_resume']);
 
@@ -51,8 +52,8 @@ export async function loadGrant(ctx: KoaContextWithOIDC): Promise<GrantModel | u
  * What an approval settles stays out of the browser's Session: the library keeps one Grant and `sid` a Client there, and
  * a browser signed in at the same Client would come to share the device's, or lose its own.
  */
-function keepApprovalApart(session: CurfewSession): void {
-  const approval: ReturnType<CurfewSession['authorizationFor']> = {};
+function keepApprovalApart(session: SessionModel): void {
+  const approval: ReturnType<SessionModel['authorizationFor']> = {};
   session.authorizationFor = () => approval;
 }
 

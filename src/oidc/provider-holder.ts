@@ -7,7 +7,8 @@ import type { Provider } from 'oidc-provider';
 
 import type { Clock, Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
-import { createProvider, type ProviderParts } from './provider.ts';
+import { createProvider } from './provider.ts';
+import type { ProviderParts } from './provider-parts.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 export type ProviderHolder = {

@@ -5,19 +5,16 @@
  * (Logout Tokens leave through deliveries); it never answers from a cache that a Sign-out has not reached. It refuses to
  * know how a password is checked or a page looks.
  */
-import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { JWK } from 'jose';
+import { type Configuration, errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import type { Config } from '../config.ts';
-import { type Clock } from '../platform/clock.ts';
-import type { Log } from '../platform/log.ts';
-import type { Store } from '../store/port.ts';
-import { artifactKey } from './artifact-adapter.ts';
-import type { ClientDirectory } from './clients.ts';
-import { noteEpochs, seenProof } from './lineage.ts';
+import type { Clock } from '../platform/clock.ts';
 import { addressOf, type DeviceTraits } from './device.ts';
 import { loadGrant } from './grants.ts';
-import type { AccessTokenMarks } from './self-contained.ts';
+import { overrideLibrary } from './overrides.ts';
+import { promptsFor } from './prompts.ts';
+import { type CurfewSession, type DeviceCodeRefusal, maySee, type ProviderParts } from './provider-parts.ts';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -32,56 +29,10 @@ const REFRESH_TOKEN_SECONDS = 30 * DAY;
 /** Longer than any chain of refreshes is meant to live: after a year a device signs in again. */
 const GRANT_SECONDS = 365 * DAY;
 
-/** A request as the provider's pages and hooks see it. */
-export type ProviderContext = KoaContextWithOIDC;
-
-/** What a person's pages look like is the web room's business; each renders into `ctx.body`. */
-export type ProviderPages = {
-  error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string | undefined }): Promise<void>;
-  confirmSignOut(ctx: KoaContextWithOIDC, form: string): Promise<void>;
-  signedOut(ctx: KoaContextWithOIDC): Promise<void>;
-  enterDeviceCode(ctx: KoaContextWithOIDC, form: string, refusal: DeviceCodeRefusal | undefined): Promise<void>;
-  confirmDevice(ctx: KoaContextWithOIDC, form: string, device: DeviceTraits, userCode: string): Promise<void>;
-  deviceDone(ctx: KoaContextWithOIDC): Promise<void>;
-};
-export type DeviceCodeRefusal = 'missing' | 'unknown' | 'denied' | 'failed';
-
-export type ProviderParts = {
-  readonly config: Config;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly adapter: NonNullable<Configuration['adapter']>;
-  readonly clients: ClientDirectory;
-  readonly cookieKeys: readonly string[];
-  readonly outboundFetch: NonNullable<Configuration['fetch']>;
-  readonly claimsOf: (accountId: string) => Promise<Record<string, unknown> & { sub: string }>;
-  readonly pages: ProviderPages;
-  readonly marks: AccessTokenMarks;
-  /** Ends a browser's Session before the library forgets it: the way RP-initiated logout reaches every Client. */
-  readonly endBrowserSession: (session: { uid: string; accountId: string }) => Promise<void>;
-  /** Ends one Client's sign-in from this browser (RP-initiated logout, declined for the rest). */
-  readonly endClientSession: (session: { sid: string; accountId: string; clientId: string }) => Promise<void>;
-};
-
-type Client = InstanceType<Provider['Client']>;
-
-/** What Curfew keeps on a Session besides the library's own fields. */
-export type CurfewSession = InstanceType<Provider['Session']> & {
-  signedInAt?: number;
-  admin?: boolean;
-  device?: DeviceTraits;
-};
-
 /** Builds a provider over these keys. Cheap (under a millisecond): rotation builds another and swaps. */
 export function createProvider(parts: ProviderParts, jwks: { keys: JWK[] }): Provider {
   const provider = new Provider(parts.config.issuer, configuration(parts, jwks));
-  pinToIssuer(provider, parts.config.issuer);
-  findClientsInDirectory(provider, parts);
-  grantOfflineAccessToFirstParties(provider);
-  keepProofOnSessions(provider);
-  endSessionsThroughTheDoor(provider, parts);
-  detectReplaysByInsert(provider, parts);
+  overrideLibrary(provider, parts);
   provider.on('server_error', (ctx, err) =>
     parts.log.error({ err, route: ctx.oidc?.route, requestId: ctx.state['requestId'] }, 'provider.failed'),
   );
@@ -195,14 +146,6 @@ export function sessionSeconds(session: CurfewSession, clock: Clock): number {
   return Math.max(1, Math.min(idle, longest - age));
 }
 
-/** Whether a Client may see this token: its own, or one of those it was set up to introspect (RFC 7662 §4). */
-export function maySee(client: Client, tokenClientId: string | undefined): boolean {
-  if (client.clientId === tokenClientId) return true;
-  if (client.tokenEndpointAuthMethod === 'none' || tokenClientId === undefined) return false;
-  const introspects = client['introspects'];
-  return introspects === 'all' || (Array.isArray(introspects) && introspects.includes(tokenClientId));
-}
-
 function resourceServer(config: Config, indicator: string) {
   const resource = config.resources.find(({ identifier }) => identifier === indicator);
   if (resource === undefined) throw new errors.InvalidTarget();
@@ -213,34 +156,6 @@ function resourceServer(config: Config, indicator: string) {
     accessTokenTTL: resource.accessTokenSeconds,
     jwt: { sign: { alg: 'ES256' as const } },
   };
-}
-
-/** Prompts: a Client that was signed out as a whole demands a fresh sign-in; first-party Clients are not consented to. */
-function promptsFor({ store }: ProviderParts) {
-  const policy = interactionPolicy.base();
-  const { Check } = interactionPolicy;
-  policy.get('login')?.checks.add(
-    new Check('client_signed_out', 'sign-in at this client was ended', 'login_required', async (ctx) => {
-      const { client, session, result } = ctx.oidc;
-      if (client === undefined || session?.accountId === undefined) return Check.NO_NEED_TO_PROMPT;
-      // Signed in just now, in an Interaction that bears the Client's epoch: no clock is needed to know that it is fresh.
-      if (result !== undefined && 'login' in result) return Check.NO_NEED_TO_PROMPT;
-      const endedAt = await store.revocations.signedOutAt(`client:${client.clientId}`);
-      const { signedInAt = 0 } = session as CurfewSession;
-      return endedAt !== null && signedInAt <= endedAt.getTime() ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
-    }),
-  );
-  const consent = policy.get('consent');
-  const native = consent?.checks.get('native_client_prompt');
-  if (consent && native) {
-    consent.checks.remove('native_client_prompt');
-    consent.checks.add(
-      new Check('native_client_prompt', native.description, native.error ?? 'interaction_required', (ctx) =>
-        ctx.oidc.client?.['first_party'] === true ? Check.NO_NEED_TO_PROMPT : native.check(ctx),
-      ),
-    );
-  }
-  return policy;
 }
 
 const WEB_URI_METADATA = ['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'initiate_login_uri'];
@@ -262,126 +177,6 @@ function validateMetadata(
   if (ctx !== undefined && value !== undefined && value !== false) {
     throw new errors.InvalidClientMetadata(`${key} cannot be registered`);
   }
-}
-
-/** Discovery and every address the library builds come from the configured issuer, never from Host or Forwarded. */
-function pinToIssuer(provider: Provider, issuer: string): void {
-  const { protocol, host } = new URL(issuer);
-  Object.defineProperties(provider.request, {
-    protocol: { get: () => protocol.slice(0, -1), configurable: true },
-    host: { get: () => host, configurable: true },
-  });
-}
-
-/** Clients are found in the directory, built once per version, and their epoch is noted each time. */
-function findClientsInDirectory(provider: Provider, { clients, store }: ProviderParts): void {
-  // The library's types leave out what its constructor and validator take.
-  const Client = provider.Client as unknown as new (metadata: object) => Client;
-  const validateSector = provider.Client.validate as unknown as (metadata: object) => Promise<void>;
-  const built = new Map<string, { version: number; client: Client }>();
-  const find = async (id: unknown): Promise<Client | undefined> => {
-    if (typeof id !== 'string' || id === '') return undefined;
-    const [listed, epochs] = await Promise.all([clients.lookUp(id), store.revocations.epochs([`client:${id}`])]);
-    if (listed === null) {
-      built.delete(id);
-      return undefined;
-    }
-    noteEpochs(epochs);
-    const cached = built.get(id);
-    if (cached?.version === listed.version) return cached.client;
-    const client = new Client(listed.metadata);
-    if (client.sectorIdentifierUri !== undefined) await validateSector(listed.metadata);
-    built.set(id, { version: listed.version, client });
-    return client;
-  };
-  Object.assign(provider.Client, { find });
-  Object.assign(provider.Client.prototype, {
-    compareClientSecret(this: Client, actual: string): boolean {
-      return clients.matches(this.clientId, this.clientSecret ?? '', actual);
-    },
-    // A Client that can be told is given a `sid`, so that one device of several can be ended at it.
-    includeSid(this: Client): boolean {
-      return this.backchannelLogoutUri !== undefined;
-    },
-  });
-}
-
-/**
- * First-party Clients have no consent page to prompt for, so `offline_access` is theirs without `prompt=consent`. The
- * library drops the scope unless that prompt is there: it sees it, while nothing that shows pages does.
- */
-function grantOfflineAccessToFirstParties(provider: Provider): void {
-  type Context = KoaContextWithOIDC['oidc'];
-  const context = provider.OIDCContext.prototype;
-  const prompts = Object.getOwnPropertyDescriptor(context, 'prompts')?.get;
-  const { promptPending } = context;
-  if (prompts === undefined) throw new Error('oidc-provider changed: OIDCContext has no `prompts`');
-  const asked = (oidc: Context): Set<string> => prompts.call(oidc) as Set<string>;
-  class WithConsent extends Set<string> {
-    override has(prompt: string): boolean {
-      return prompt === 'consent' || super.has(prompt);
-    }
-  }
-  Object.defineProperty(context, 'prompts', {
-    get(this: Context) {
-      return this.client?.['first_party'] === true ? new WithConsent(asked(this)) : asked(this);
-    },
-    configurable: true,
-  });
-  context.promptPending = function (this: Context, name: string) {
-    const resuming = this.route.endsWith('resume');
-    return resuming || name !== 'consent' ? promptPending.call(this, name) : asked(this).has(name);
-  };
-}
-
-/** Sessions keep when exactly, and by whom, their person was vouched for. */
-function keepProofOnSessions(provider: Provider): void {
-  const { Session } = provider;
-  const fields = Session.IN_PAYLOAD;
-  Object.defineProperty(Session, 'IN_PAYLOAD', { get: () => [...fields, 'signedInAt', 'admin', 'device'] });
-  const { loginAccount } = Session.prototype;
-  Session.prototype.loginAccount = function (this: CurfewSession, details) {
-    loginAccount.call(this, details);
-    const proof = seenProof();
-    if (proof === undefined) throw new Error('a session was signed in without a proof of sign-in');
-    Object.assign(this, { signedInAt: proof.signedInAt, admin: proof.admin, device: proof.device });
-  };
-}
-
-/**
- * A destroyed Session is a Sign-out of that browser: its epoch is raised first, so that a request in flight cannot bring
- * it back, and Clients are told by deliveries. The library's own sender (one try, awaited by the person) is replaced.
- */
-function endSessionsThroughTheDoor(provider: Provider, parts: ProviderParts): void {
-  const { destroy } = provider.Session.prototype;
-  provider.Session.prototype.destroy = async function (this: CurfewSession) {
-    if (this.accountId !== undefined) await parts.endBrowserSession({ uid: this.uid, accountId: this.accountId });
-    await destroy.call(this);
-  };
-  Object.assign(provider.Client.prototype, {
-    async backchannelLogout(this: { clientId: string }, accountId: string, sid: string): Promise<void> {
-      const { oidc } = Provider.ctx ?? {};
-      // The whole browser signs out: its Session's end tells every Client.
-      if (oidc?.params?.['logout'] !== undefined) return;
-      await parts.endClientSession({ sid, accountId, clientId: this.clientId });
-    },
-  });
-}
-
-/** The library finds and then saves; one insert decides instead, so that of two at once one is a replay. */
-function detectReplaysByInsert(provider: Provider, { store, clock }: ProviderParts): void {
-  const unique = (issuer: string, jti: string, expiresAtSeconds: number): Promise<boolean> =>
-    store.artifacts.insert(
-      {
-        model: 'ReplayDetection',
-        key: artifactKey('ReplayDetection', JSON.stringify([issuer, jti])),
-        payload: '{}',
-        stamps: {},
-        expiresAt: new Date((expiresAtSeconds + 60) * 1000),
-      },
-      clock.now(),
-    );
-  Object.assign(provider.ReplayDetection, { unique });
 }
 
 function refusalOf(out: { error?: string } | undefined, err: Error | undefined): DeviceCodeRefusal | undefined {

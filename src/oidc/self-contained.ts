@@ -9,7 +9,7 @@ import { type Clock } from '../platform/clock.ts';
 import type { RevocationRepository } from '../store/port.ts';
 import type { ScopeKey, Stamps } from '../store/records.ts';
 import { seenConnections, stampsFor } from './lineage.ts';
-import { maySee } from './provider.ts';
+import { maySee } from './provider-parts.ts';
 
 /** The claim that holds the epochs. */
 const EPOCHS = 'curfew_epochs';

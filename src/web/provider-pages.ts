@@ -1,6 +1,6 @@
 /** The protocol library's pages, in our words and looks. */
 import { describeDevice, describePlace } from '../oidc/device.ts';
-import type { DeviceCodeRefusal, ProviderContext, ProviderPages } from '../oidc/provider.ts';
+import type { DeviceCodeRefusal, ProviderContext, ProviderPages } from '../oidc/provider-parts.ts';
 import { explainProviderError } from './error-pages.ts';
 import type { PageName, ViewModels, Views } from './views.ts';
 

@@ -1,0 +1,139 @@
+/**
+ * Where Curfew does otherwise than the protocol library, all in one place: prototypes and getters of exactly one version
+ * of it, which is why that version is pinned. Each states what the library does and why that is not enough.
+ */
+import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+
+import { artifactKey } from './artifact-adapter.ts';
+import { noteEpochs, seenProof } from './lineage.ts';
+import type { Client, CurfewSession, ProviderParts } from './provider-parts.ts';
+
+/** Applies all of them to a provider just built. */
+export function overrideLibrary(provider: Provider, parts: ProviderParts): void {
+  pinToIssuer(provider, parts.config.issuer);
+  findClientsInDirectory(provider, parts);
+  grantOfflineAccessToFirstParties(provider);
+  keepProofOnSessions(provider);
+  endSessionsThroughTheDoor(provider, parts);
+  detectReplaysByInsert(provider, parts);
+}
+
+/** Discovery and every address the library builds come from the configured issuer, never from Host or Forwarded. */
+function pinToIssuer(provider: Provider, issuer: string): void {
+  const { protocol, host } = new URL(issuer);
+  Object.defineProperties(provider.request, {
+    protocol: { get: () => protocol.slice(0, -1), configurable: true },
+    host: { get: () => host, configurable: true },
+  });
+}
+
+/** Clients are found in the directory, built once per version, and their epoch is noted each time. */
+function findClientsInDirectory(provider: Provider, { clients, store }: ProviderParts): void {
+  // The library's types leave out what its constructor and validator take.
+  const Client = provider.Client as unknown as new (metadata: object) => Client;
+  const validateSector = provider.Client.validate as unknown as (metadata: object) => Promise<void>;
+  const built = new Map<string, { version: number; client: Client }>();
+  const find = async (id: unknown): Promise<Client | undefined> => {
+    if (typeof id !== 'string' || id === '') return undefined;
+    const [listed, epochs] = await Promise.all([clients.lookUp(id), store.revocations.epochs([`client:${id}`])]);
+    if (listed === null) {
+      built.delete(id);
+      return undefined;
+    }
+    noteEpochs(epochs);
+    const cached = built.get(id);
+    if (cached?.version === listed.version) return cached.client;
+    const client = new Client(listed.metadata);
+    if (client.sectorIdentifierUri !== undefined) await validateSector(listed.metadata);
+    built.set(id, { version: listed.version, client });
+    return client;
+  };
+  Object.assign(provider.Client, { find });
+  Object.assign(provider.Client.prototype, {
+    compareClientSecret(this: Client, actual: string): boolean {
+      return clients.matches(this.clientId, this.clientSecret ?? '', actual);
+    },
+    // A Client that can be told is given a `sid`, so that one device of several can be ended at it.
+    includeSid(this: Client): boolean {
+      return this.backchannelLogoutUri !== undefined;
+    },
+  });
+}
+
+/**
+ * First-party Clients have no consent page to prompt for, so `offline_access` is theirs without `prompt=consent`. The
+ * library drops the scope unless that prompt is there: it sees it, while nothing that shows pages does.
+ */
+function grantOfflineAccessToFirstParties(provider: Provider): void {
+  type Context = KoaContextWithOIDC['oidc'];
+  const context = provider.OIDCContext.prototype;
+  const prompts = Object.getOwnPropertyDescriptor(context, 'prompts')?.get;
+  const { promptPending } = context;
+  if (prompts === undefined) throw new Error('oidc-provider changed: OIDCContext has no `prompts`');
+  const asked = (oidc: Context): Set<string> => prompts.call(oidc) as Set<string>;
+  class WithConsent extends Set<string> {
+    override has(prompt: string): boolean {
+      return prompt === 'consent' || super.has(prompt);
+    }
+  }
+  Object.defineProperty(context, 'prompts', {
+    get(this: Context) {
+      return this.client?.['first_party'] === true ? new WithConsent(asked(this)) : asked(this);
+    },
+    configurable: true,
+  });
+  context.promptPending = function (this: Context, name: string) {
+    const resuming = this.route.endsWith('resume');
+    return resuming || name !== 'consent' ? promptPending.call(this, name) : asked(this).has(name);
+  };
+}
+
+/** Sessions keep when exactly, and by whom, their person was vouched for. */
+function keepProofOnSessions(provider: Provider): void {
+  const { Session } = provider;
+  const fields = Session.IN_PAYLOAD;
+  Object.defineProperty(Session, 'IN_PAYLOAD', { get: () => [...fields, 'signedInAt', 'admin', 'device'] });
+  const { loginAccount } = Session.prototype;
+  Session.prototype.loginAccount = function (this: CurfewSession, details) {
+    loginAccount.call(this, details);
+    const proof = seenProof();
+    if (proof === undefined) throw new Error('a session was signed in without a proof of sign-in');
+    Object.assign(this, { signedInAt: proof.signedInAt, admin: proof.admin, device: proof.device });
+  };
+}
+
+/**
+ * A destroyed Session is a Sign-out of that browser: its epoch is raised first, so that a request in flight cannot bring
+ * it back, and Clients are told by deliveries. The library's own sender (one try, awaited by the person) is replaced.
+ */
+function endSessionsThroughTheDoor(provider: Provider, parts: ProviderParts): void {
+  const { destroy } = provider.Session.prototype;
+  provider.Session.prototype.destroy = async function (this: CurfewSession) {
+    if (this.accountId !== undefined) await parts.endBrowserSession({ uid: this.uid, accountId: this.accountId });
+    await destroy.call(this);
+  };
+  Object.assign(provider.Client.prototype, {
+    async backchannelLogout(this: { clientId: string }, accountId: string, sid: string): Promise<void> {
+      const { oidc } = Provider.ctx ?? {};
+      // The whole browser signs out: its Session's end tells every Client.
+      if (oidc?.params?.['logout'] !== undefined) return;
+      await parts.endClientSession({ sid, accountId, clientId: this.clientId });
+    },
+  });
+}
+
+/** The library finds and then saves; one insert decides instead, so that of two at once one is a replay. */
+function detectReplaysByInsert(provider: Provider, { store, clock }: ProviderParts): void {
+  const unique = (issuer: string, jti: string, expiresAtSeconds: number): Promise<boolean> =>
+    store.artifacts.insert(
+      {
+        model: 'ReplayDetection',
+        key: artifactKey('ReplayDetection', JSON.stringify([issuer, jti])),
+        payload: '{}',
+        stamps: {},
+        expiresAt: new Date((expiresAtSeconds + 60) * 1000),
+      },
+      clock.now(),
+    );
+  Object.assign(provider.ReplayDetection, { unique });
+}

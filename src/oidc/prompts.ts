@@ -1,0 +1,32 @@
+/** When a person is asked something, beyond what the library asks by itself. */
+import { interactionPolicy } from 'oidc-provider';
+
+import type { CurfewSession, ProviderParts } from './provider-parts.ts';
+
+/** Prompts: a Client that was signed out as a whole demands a fresh sign-in; first-party Clients are not consented to. */
+export function promptsFor({ store }: ProviderParts) {
+  const policy = interactionPolicy.base();
+  const { Check } = interactionPolicy;
+  policy.get('login')?.checks.add(
+    new Check('client_signed_out', 'sign-in at this client was ended', 'login_required', async (ctx) => {
+      const { client, session, result } = ctx.oidc;
+      if (client === undefined || session?.accountId === undefined) return Check.NO_NEED_TO_PROMPT;
+      // Signed in just now, in an Interaction that bears the Client's epoch: no clock is needed to know that it is fresh.
+      if (result !== undefined && 'login' in result) return Check.NO_NEED_TO_PROMPT;
+      const endedAt = await store.revocations.signedOutAt(`client:${client.clientId}`);
+      const { signedInAt = 0 } = session as CurfewSession;
+      return endedAt !== null && signedInAt <= endedAt.getTime() ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+    }),
+  );
+  const consent = policy.get('consent');
+  const native = consent?.checks.get('native_client_prompt');
+  if (consent && native) {
+    consent.checks.remove('native_client_prompt');
+    consent.checks.add(
+      new Check('native_client_prompt', native.description, native.error ?? 'interaction_required', (ctx) =>
+        ctx.oidc.client?.['first_party'] === true ? Check.NO_NEED_TO_PROMPT : native.check(ctx),
+      ),
+    );
+  }
+  return policy;
+}
