@@ -10,7 +10,8 @@ import { createHash } from 'node:crypto';
 import { addSeconds, type Clock, type Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Store } from '../store/port.ts';
-import type { ClientSessionRecord, DeliveryRecord, SignOutRecord } from '../store/records.ts';
+import { raisedBy } from '../store/standing.ts';
+import type { ClientSessionRecord, DeliveryRecord, SignOutRecord, SignOutScope } from '../store/records.ts';
 
 /** How a Client can be told; null when it has no back-channel endpoint, or is gone. */
 export type Tellable = { readonly sessionRequired: boolean } | null;
@@ -23,6 +24,8 @@ export type FanOut = {
   /** Polls for Sign-outs of other processes (commands write to the same store). */
   start(): void;
   stop(): Promise<void>;
+  /** How many Deliveries a Sign-out that spares nothing would write now. Changes nothing. */
+  foresee(scope: SignOutScope): Promise<number>;
 };
 
 const BATCH = 500;

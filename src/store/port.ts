@@ -45,12 +45,23 @@ export type Store = {
   readonly deliveries: DeliveryRepository;
   /** Resolves when a read and a durable write both work. */
   ping(): Promise<void>;
+  /** Looks the store over, which may take long. For engines that have something to look at. */
+  inspect?(): Promise<StoreCondition>;
   /**
    * Deletes what has expired, a bounded batch of each kind at a time. A Client Session that has not ended stays, however
    * old, and so does a raised scope: one may still have to be told, the other may still keep something dead.
    */
   sweep(options: { now: Date; limit: number }): Promise<number>;
   close(): Promise<void>;
+};
+
+/** What an inspection finds. */
+export type StoreCondition = {
+  readonly schema: number;
+  /** What is broken, in the engine's words; empty when nothing is. */
+  readonly faults: readonly string[];
+  /** The latest instant anything was recorded at: a clock behind it is wrong. */
+  readonly newestRecordAt: Date | null;
 };
 
 /** A Sign-out as its caller asks for it; the engine adds the epoch it raised. */

@@ -41,7 +41,8 @@ export function createApp(rooms: Rooms): Koa {
     csrf: createCsrf({ keyring, issuer: config.issuer }),
     cookies: createOwnCookies({ keyring, clock, secure }),
   };
-  operationRoutes(house);
+  const operations = new Router();
+  operationRoutes({ ...house, router: operations });
   signInRoutes(house);
   interactionRoutes(house);
   accountRoutes(house);
@@ -58,7 +59,9 @@ export function createApp(rooms: Rooms): Koa {
   app.use(turnFailuresIntoAnswers(house));
   app.use(securityHeaders({ secure }));
   app.use(serveAssets());
+  app.use(operations.routes());
   app.use((_ctx, next) => withLineage(next));
+  app.use(noteEveryone(rooms));
   app.use(house.router.routes());
   app.use(
     house.router.allowedMethods({
@@ -67,7 +70,6 @@ export function createApp(rooms: Rooms): Koa {
       methodNotAllowed: () => new Refusal(405),
     }),
   );
-  app.use(noteEveryone(rooms));
   app.use(boundDeviceCodes(rooms));
   app.use(prefillDeviceCode);
   app.use(answerForSelfContained(rooms));
@@ -121,7 +123,7 @@ function turnFailuresIntoAnswers(house: House): Middleware {
       } else if (status === 503) ctx.set('Retry-After', '1');
       ctx.status = status;
       const explained = explainStatus(status);
-      if (ctx.accepts('html', 'json') === 'json') {
+      if (MACHINES.test(ctx.path) || ctx.accepts('html', 'json') === 'json') {
         ctx.body = { error: errorWord(status), error_description: `${explained.message} ${explained.next}` };
         return;
       }
@@ -129,6 +131,9 @@ function turnFailuresIntoAnswers(house: House): Middleware {
     }
   };
 }
+
+/** Endpoints that only programs call: their errors are JSON whatever is accepted (RFC 6749 §5.2). */
+const MACHINES = /^\/(token|me|reg|request|jwks|device\/auth|\.well-known|healthz|readyz|metrics)(\/|$)/;
 
 function statusOf(fault: unknown): number {
   if (fault instanceof StoreUnavailable) return 503;
@@ -143,7 +148,7 @@ function errorWord(status: number): string {
   return status === 404 ? 'not_found' : status === 429 ? 'slow_down' : 'invalid_request';
 }
 
-/** Everything the provider makes is stamped with everyone's epoch: it is read first, before anything else is looked at. */
+/** Everything that is made is stamped with everyone's epoch: it is read first, before anything else is looked at. */
 function noteEveryone({ store }: Rooms): Middleware {
   return async (_ctx, next) => {
     noteEpochs(await store.revocations.epochs(['everyone']));

@@ -21,7 +21,8 @@ export type Gate =
   | 'before-outcome';
 
 export type Orders = {
-  start: { file: string; secondsAhead: number; gate: Gate | null };
+  /** `quiet`: delivers nothing meanwhile. */
+  start: { file: string; secondsAhead: number; gate: Gate | null; quiet: boolean };
   arm: { gate: Gate | null };
   createPerson: { username: string; email: string; password: string };
   settle: Record<never, never>;
@@ -40,6 +41,7 @@ const CHEAP_HASHING = { memoryKiB: 1024, iterations: 1, parallelism: 1 };
 const BATCH = 2;
 
 let gate: Gate | null = null;
+let quiet = false;
 let server: RunningServer | undefined;
 const say = (word: Word): void => void process.send?.(word);
 
@@ -55,7 +57,6 @@ function gated(store: Store): Store {
     const result = await commit();
     return gate === 'before-answer' ? die() : result;
   };
-  let batches = 0;
   return {
     ...store,
     accounts: {
@@ -79,19 +80,17 @@ function gated(store: Store): Store {
       sessionsToEnd: (signOut, page) =>
         revocations.sessionsToEnd(signOut, { ...page, limit: page.limit === 500 ? BATCH : page.limit }),
       async fanOut(batch) {
-        batches += 1;
         // What an engine without transactions may leave behind: Deliveries written, Client Sessions not marked.
-        if (gate === 'half-batch' && batches > 1) return revocations.fanOut({ ...batch, ended: [] }).then(die);
+        if (gate === 'half-batch') return revocations.fanOut({ ...batch, ended: [] }).then(die);
         await revocations.fanOut(batch);
         if (gate === 'between-batches') return die();
       },
-      completeSignOut: (signOut) => {
-        batches = 0;
-        return gate === 'before-complete' ? die() : revocations.completeSignOut(signOut);
-      },
+      completeSignOut: (signOut) =>
+        gate === 'before-complete' ? die() : revocations.completeSignOut(signOut),
     },
     deliveries: {
       ...deliveries,
+      clientsDue: async (now) => (quiet ? [] : deliveries.clientsDue(now)),
       settle: (outcome) => (gate === 'before-outcome' ? die() : deliveries.settle(outcome)),
     },
   };
@@ -100,7 +99,7 @@ function gated(store: Store): Store {
 async function obey(order: Order): Promise<unknown> {
   if (order.kind === 'start') {
     const began = performance.now();
-    gate = order.gate;
+    ({ gate, quiet } = order);
     const reading = readConfig({ file: order.file, env: {} });
     if (!reading.ok) throw new Error(JSON.stringify(reading.problems));
     const clock = { ...systemClock, now: () => new Date(Date.now() + order.secondsAhead * 1000) };

@@ -15,16 +15,19 @@ export type Tokens = {
 export type OAuthError = { readonly error: string };
 export type Answer<Body = Record<string, unknown>> = { readonly status: number; readonly body: Body };
 
+/** Of an authorization request; undefined leaves out what the Client would send otherwise. */
+export type RequestParameters = Readonly<Record<string, string | undefined>>;
+
 export type Client = {
   readonly id: string;
   readonly setup: ClientSetup;
   /** The authorization request's address, and the verifier that goes with it. */
-  authorization(parameters?: Record<string, string>): { readonly url: string; readonly verifier: string; readonly state: string };
+  authorization(parameters?: RequestParameters): { readonly url: string; readonly verifier: string; readonly state: string };
   /** Signs a person in through a browser, consenting if asked; resolves to the code. */
-  obtainCode(person: Person, browser?: Browser, parameters?: Record<string, string>): Promise<{ code: string; verifier: string }>;
+  obtainCode(person: Person, browser?: Browser, parameters?: RequestParameters): Promise<{ code: string; verifier: string }>;
   exchange(code: string, verifier: string): Promise<Answer>;
   /** The whole way: browser, code, tokens. */
-  signIn(person: Person, browser?: Browser, parameters?: Record<string, string>): Promise<Tokens>;
+  signIn(person: Person, browser?: Browser, parameters?: RequestParameters): Promise<Tokens>;
   /** New tokens, or `{ error }`. */
   refresh(tokens: Pick<Tokens, 'refresh_token'>): Promise<Tokens | OAuthError>;
   introspect(token: string): Promise<{ active: boolean } & Record<string, unknown>>;
@@ -77,7 +80,9 @@ export function createClient(issuer: string, setup: ClientSetup): Client {
         code_challenge_method: 'S256',
         ...(setup['first_party'] === true ? {} : { prompt: 'consent' }),
       };
-      for (const [name, value] of Object.entries({ ...standard, ...parameters })) url.searchParams.set(name, value);
+      for (const [name, value] of Object.entries({ ...standard, ...parameters })) {
+        if (value !== undefined) url.searchParams.set(name, value);
+      }
       return { url: url.href, verifier, state };
     },
     async obtainCode(person, browser = person.browser(), parameters = {}) {

@@ -57,6 +57,8 @@ export type World = {
   readonly tv: Client;
   /** A resource server that may introspect everybody's tokens. */
   readonly library: Client;
+  /** Any Client of this world, those a test set up included. */
+  client(id: string): Client;
   person(username: string): Promise<Person>;
   /** Works until every Sign-out is fanned out and every due Delivery attempted. */
   settle(): Promise<void>;
@@ -140,6 +142,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     phone: client('phone'),
     tv: client('tv'),
     library: client('library'),
+    client,
     person,
     async settle() {
       await server.core.fanOut.runUntilIdle();
@@ -242,7 +245,7 @@ function configure(
   return { ...reading.config, passwordHashing: CHEAP_HASHING };
 }
 
-function createPerson({
+export function createPerson({
   issuer,
   ...identity
 }: {

@@ -11,6 +11,7 @@ import { artifactRepository } from './artifacts.ts';
 import { catalogueRepository } from './catalogue.ts';
 import { openDatabase, type Database } from './database.ts';
 import { deliveryRepository } from './deliveries.ts';
+import { inspect } from './inspect.ts';
 import { migrate } from './migrations.ts';
 import { revocationRepository } from './revocations.ts';
 
@@ -47,6 +48,7 @@ export async function openSqliteStore({ path }: { readonly path: string }): Prom
         );
       });
     },
+    inspect: () => inspect(database),
     sweep: createSweeper(database),
     close: () => database.close(),
   };

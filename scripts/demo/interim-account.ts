@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { composeCore } from '../../src/compose.ts';
+import { createLog } from '../../src/platform/log.ts';
+import { readConfig } from '../../src/read-config.ts';
+const { values } = parseArgs({ allowPositionals: true, options: { username: { type: 'string' }, email: { type: 'string' }, 'password-file': { type: 'string' }, json: { type: 'boolean' }, config: { type: 'string' } } });
+const r = readConfig({ file: values.config });
+if (!r.ok) throw new Error(JSON.stringify(r.problems));
+const core = await composeCore(r.config, createLog({ level: 'warn', destination: 'stdout' }));
+const username = values.username!, email = values.email!;
+const h = await core.signIn.hashNewPassword({ password: readFileSync(values['password-file']!, 'utf8').trim(), username, email });
+if (!('hash' in h)) throw new Error(JSON.stringify(h));
+const c = await core.accounts.create({ username, email, passwordHash: h.hash });
+if (!('account' in c)) throw new Error(JSON.stringify(c));
+await core.close();

@@ -1,0 +1,50 @@
+/** How a command can end, apart from well. */
+
+/** 0 done · 1 failed · 2 wrong usage or configuration · 3 done, deliveries still pending · 130 interrupted. */
+export type ExitCode = 0 | 1 | 2 | 3 | 130;
+
+/**
+ * The command did not do what was asked, and nothing was changed. With exit code 2 because of what was asked; with 1
+ * because of something else. Both texts are for the operator.
+ */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly exitCode: 1 | 2;
+  readonly fix: string | undefined;
+  constructor(message: string, { exitCode = 2, fix }: { readonly exitCode?: 1 | 2; readonly fix?: string } = {}) {
+    super(message);
+    this.exitCode = exitCode;
+    this.fix = fix;
+  }
+}
+
+/** Ctrl-C, or the end of input where an answer was asked for. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** What Ctrl-C does: leaves at once, or, while something `holds` it, asks that to come to its end. */
+export type Interrupts = {
+  readonly signal: AbortSignal;
+  hold<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result>;
+};
+
+export function listenForInterrupts(leave: (exitCode: 130) => void): Interrupts & { press(): void } {
+  const controller = new AbortController();
+  let held = 0;
+  return {
+    signal: controller.signal,
+    press() {
+      if (held === 0 || controller.signal.aborted) leave(130);
+      controller.abort();
+    },
+    async hold(work) {
+      held += 1;
+      try {
+        return await work(controller.signal);
+      } finally {
+        held -= 1;
+      }
+    },
+  };
+}

@@ -1,0 +1,311 @@
+/**
+ * What every hostile test needs: requests sent byte by byte, a look at what the store holds, and the rules that hold
+ * whatever was sent: nothing answers 5xx, every event is one JSON line, and a refusal changes nothing.
+ */
+import { createHash } from 'node:crypto';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+import { afterEach, expect } from 'vitest';
+
+import { noteEpochs, withLineage } from '../../src/oidc/lineage.ts';
+import type { Browser } from '../support/browser.ts';
+import { world, type World, type WorldOptions } from '../support/world.ts';
+
+/** Never a scheme, host or element of ours: where it shows up, input was believed or reflected. */
+export const CANARY = '<b>canary</b>';
+
+export type HostileWorld = World & {
+  /** The port, whatever the issuer says. */
+  readonly port: number;
+  /** Bytes to the server, and its answer. */
+  send(request: RawRequest): Promise<RawAnswer>;
+  /** What the store holds, but for counters and browsers nobody is signed in to. */
+  holdings(): string[];
+  /** Runs something hostile; what it wrote or changed, as `+` and `-` lines. */
+  changes(act: () => Promise<unknown>): Promise<string[]>;
+};
+
+export type HostileOptions = WorldOptions & {
+  /** Faults of ours are part of the test: 503 is expected. 500 never is. */
+  readonly faults?: boolean;
+};
+
+const open: { hostile: HostileWorld; faults: boolean }[] = [];
+
+afterEach(() => {
+  for (const { hostile, faults } of open.splice(0)) judgeLog(hostile, faults);
+});
+
+/** A world under attack. Ends with the test, which fails if anything was answered with 5xx or logged in two lines. */
+export async function hostileWorld({ faults = false, ...options }: HostileOptions = {}): Promise<HostileWorld> {
+  const made = await world(options);
+  const { port } = made.config.listen;
+  const hostile: HostileWorld = Object.assign(Object.create(made) as World, {
+    port,
+    send: (request: RawRequest) => sendRaw(port, request),
+    holdings: () => holdingsOf(made),
+    async changes(act: () => Promise<unknown>) {
+      const before = holdingsOf(made);
+      await act();
+      return difference(before, holdingsOf(made));
+    },
+  });
+  open.push({ hostile, faults });
+  return hostile;
+}
+
+function judgeLog({ logged }: HostileWorld, faults: boolean): void {
+  for (const line of logged) {
+    expect(line.endsWith('\n') && line.indexOf('\n') === line.length - 1, `one line per event: ${line}`).toBe(true);
+    const entry = JSON.parse(line) as { event: string; status?: number };
+    if (entry.event !== 'http.answered') {
+      if (!faults) expect(['http.failed', 'provider.failed'], line).not.toContain(entry.event);
+      continue;
+    }
+    expect(entry.status, line).toSatisfy((status: number) => status < 500 || (faults && status === 503));
+  }
+}
+
+/** Every status the app answered with so far. */
+export function answered({ logged }: World): number[] {
+  return logged
+    .map((line) => JSON.parse(line) as { event: string; status: number })
+    .filter(({ event }) => event === 'http.answered')
+    .map(({ status }) => status);
+}
+
+export type RawRequest = {
+  readonly method?: string;
+  /** The request target, sent as it is. */
+  readonly path: string;
+  /** In order; repeated names stay repeated. */
+  readonly headers?: readonly (readonly [string, string])[];
+  /** A form is encoded; text and bytes are sent as they are. */
+  readonly body?: URLSearchParams | string | Uint8Array;
+  /** Instead of our own Host header; null sends none. */
+  readonly host?: string | null;
+};
+
+export type RawAnswer = {
+  readonly status: number;
+  /** Lower-case names, in order, repeated ones repeated. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly text: string;
+  /** A header's value; undefined when it is not there. */
+  header(name: string): string | undefined;
+  /** `Set-Cookie` values. */
+  readonly cookies: readonly string[];
+  readonly json: Record<string, unknown>;
+};
+
+/** Sends one request and reads until the server closes. Nothing is normalised, validated or followed. */
+export function sendRaw(port: number, { method, path, headers = [], body, host }: RawRequest): Promise<RawAnswer> {
+  const bytes =
+    body === undefined ? undefined : body instanceof Uint8Array ? Buffer.from(body) : Buffer.from(String(body));
+  const lines = [`${method ?? (body === undefined ? 'GET' : 'POST')} ${path} HTTP/1.1`];
+  if (host !== null) lines.push(`Host: ${host ?? `localhost:${port}`}`);
+  const given = new Set(headers.map(([name]) => name.toLowerCase()));
+  if (body instanceof URLSearchParams && !given.has('content-type')) {
+    lines.push('Content-Type: application/x-www-form-urlencoded');
+  }
+  if (bytes !== undefined && !given.has('content-length') && !given.has('transfer-encoding')) {
+    lines.push(`Content-Length: ${bytes.length}`);
+  }
+  for (const [name, value] of headers) lines.push(`${name}: ${value}`);
+  lines.push('Connection: close', '', '');
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const socket = connect(port, '127.0.0.1');
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', (fault: NodeJS.ErrnoException) => {
+      // A server that has answered need not read the rest.
+      if (chunks.length > 0 || fault.code !== 'ECONNRESET') return;
+      reject(fault);
+    });
+    socket.on('close', () => {
+      try {
+        resolve(parseAnswer(Buffer.concat(chunks)));
+      } catch (fault) {
+        reject(fault as Error);
+      }
+    });
+    socket.write(Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), bytes ?? Buffer.alloc(0)]));
+  });
+}
+
+export function parseAnswer(raw: Buffer): RawAnswer {
+  const end = raw.indexOf('\r\n\r\n');
+  if (end < 0) throw new Error(`no answer: ${JSON.stringify(raw.toString('latin1').slice(0, 200))}`);
+  const [statusLine = '', ...headerLines] = raw.subarray(0, end).toString('latin1').split('\r\n');
+  const headers = headerLines.map((line): [string, string] => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+  });
+  const header = (wanted: string): string | undefined => headers.find(([name]) => name === wanted)?.[1];
+  let body = raw.subarray(end + 4);
+  if (header('transfer-encoding') === 'chunked') body = withoutChunks(body);
+  const text = body.toString();
+  return {
+    status: Number(statusLine.split(' ')[1]),
+    headers,
+    text,
+    header,
+    cookies: headers.filter(([name]) => name === 'set-cookie').map(([, value]) => value),
+    get json() {
+      return JSON.parse(text) as Record<string, unknown>;
+    },
+  };
+}
+
+function withoutChunks(body: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (;;) {
+    const line = body.indexOf('\r\n', at);
+    const size = line < 0 ? 0 : Number.parseInt(body.subarray(at, line).toString('latin1'), 16);
+    if (!(size > 0)) return Buffer.concat(parts);
+    parts.push(body.subarray(line + 2, line + 2 + size));
+    at = line + 2 + size + 2;
+  }
+}
+
+/** A connection held open by hand. */
+export function hold(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
+
+const COUNTERS = new Set(['failures', 'attempts', 'pings', 'sqlite_sequence']);
+
+function holdingsOf({ folder, core }: World): string[] {
+  const database = new DatabaseSync(join(folder, 'data', 'curfew.db'), { readOnly: true });
+  try {
+    const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").all();
+    return tables
+      .map(({ name }) => String(name))
+      .filter((name) => !COUNTERS.has(name))
+      .flatMap((table) =>
+        database
+          .prepare(`SELECT * FROM "${table}"`)
+          .all()
+          .flatMap((row) => (table === 'artifacts' ? artifact(row, core.keyring) : [{ ...row }]))
+          .map((row) => `${table} ${JSON.stringify(row, readable)}`),
+      )
+      .sort();
+  } finally {
+    database.close();
+  }
+}
+
+const readable = (_name: string, value: unknown): unknown => (value instanceof Uint8Array ? digestOf(value) : value);
+const digestOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').slice(0, 12);
+
+/** What an artifact says, without what each visit of its browser renews; nothing for a browser nobody is signed in to. */
+function artifact(row: Record<string, unknown>, keyring: World['core']['keyring']): Record<string, unknown>[] {
+  const model = String(row['model']);
+  if (model === 'Session' && row['account_id'] === null) return [];
+  const key = row['key'] as Uint8Array;
+  const sealed = { collection: 'artifacts', field: model, id: Buffer.from(key).toString('base64url') };
+  const text = String(row['payload']);
+  const payload = JSON.parse(
+    text.startsWith('{') ? text : keyring.unseal('artifact', sealed, text),
+  ) as Record<string, unknown>;
+  const { id: _id, expires_at: _expires, ...kept } = row;
+  if (model !== 'Session') return [{ ...kept, payload }];
+  const { iat: _iat, exp: _exp, state: _state, ...said } = payload;
+  return [{ ...kept, payload: said }];
+}
+
+function difference(before: readonly string[], after: readonly string[]): string[] {
+  const [was, is] = [new Set(before), new Set(after)];
+  return [
+    ...after.filter((line) => !was.has(line)).map((line) => `+ ${line}`),
+    ...before.filter((line) => !is.has(line)).map((line) => `- ${line}`),
+  ];
+}
+
+/** The lines of `changes` that concern these tables or models. */
+export function about(changes: readonly string[], ...words: string[]): string[] {
+  return changes.filter((line) => words.some((word) => line.includes(word)));
+}
+
+/** A page's first CSRF field. */
+export function csrfOf(text: string): string {
+  return /name="csrf" value="([^"]*)"/.exec(text)?.[1] ?? '';
+}
+
+/** The library's own form secret. */
+export function xsrfOf(text: string): string {
+  return /name="xsrf" value="([^"]*)"/.exec(text)?.[1] ?? '';
+}
+
+/** A browser's cookies for a path, ready for `send`. */
+export function cookiesOf(browser: Browser, path: string): [string, string] {
+  return ['Cookie', browser.cookieHeader(new URL(path, browser.origin))];
+}
+
+export function cookieOf(browser: Browser, name: string): string {
+  for (const [key, { value }] of browser.cookies) if (key.startsWith(`${name} `)) return value;
+  throw new Error(`no cookie ${name}: ${[...browser.cookies.keys()].join(', ')}`);
+}
+
+/** A loopback listener that only counts who comes. `answer` may say something. */
+export async function trap(answer?: (socket: Socket) => void): Promise<{ url: string; calls: () => number; close: () => void }> {
+  let calls = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    calls += 1;
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    if (answer === undefined) socket.destroy();
+    else answer(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const close = (): void => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}`, calls: () => calls, close };
+}
+
+export function s256(verifier: string): string {
+  return createHash('sha256').update(verifier).digest('base64url');
+}
+
+export function basic(id: string, secret: string): [string, string] {
+  const encoded = Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64');
+  return ['Authorization', `Basic ${encoded}`];
+}
+
+/** A token with which an operator lets somebody register a Client. */
+export function initialAccessToken({ core }: World): Promise<string> {
+  return withLineage(async () => {
+    noteEpochs(await core.store.revocations.epochs(['everyone']));
+    const { InitialAccessToken } = core.provider.current();
+    return new InitialAccessToken({}).save();
+  });
+}
+
+/** Registers a Client as a stranger with that token would. */
+export async function register(
+  hostile: HostileWorld,
+  metadata: unknown,
+  token?: string,
+): Promise<RawAnswer> {
+  return hostile.send({
+    method: 'POST',
+    path: '/reg',
+    headers: [
+      ['Content-Type', 'application/json'],
+      ['Authorization', `Bearer ${token ?? (await initialAccessToken(hostile))}`],
+    ],
+    body: typeof metadata === 'string' ? metadata : JSON.stringify(metadata),
+  });
+}
