@@ -16,9 +16,11 @@ import type { Config } from './config.ts';
 import { createDeliveryWorker } from './delivery/worker.ts';
 import { createArtifactAdapter } from './oidc/artifact-adapter.ts';
 import { createBrowserSessions } from './oidc/browser-session.ts';
+import { refuseClientMetadata } from './oidc/client-check.ts';
 import { createClientDirectory } from './oidc/clients.ts';
 import { deviceSealer } from './oidc/device.ts';
 import { clientSessionRecorder } from './oidc/grants.ts';
+import { issueInitialAccessToken } from './oidc/initial-access-token.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { mintLogoutToken } from './oidc/logout-token.ts';
 import { createProviderHolder } from './oidc/provider-holder.ts';
@@ -36,6 +38,19 @@ import { createApp } from './web/app.ts';
 import { createMetrics } from './web/metrics.ts';
 import { createProviderPages } from './web/provider-pages.ts';
 import { createViews } from './web/views.ts';
+
+// What commands need besides the core, so that they import the wiring and nothing behind it.
+export { openBlocklist } from './authn/password-blocklist.ts';
+export { checkNewClient } from './config/check-new-client.ts';
+export { SIGNING_ALGORITHMS } from './oidc/signing-keys.ts';
+export { KeyringProblem } from './platform/keyring.ts';
+export { createLog } from './platform/log.ts';
+export { OutboundFailed } from './platform/outbound-http.ts';
+export { randomSecret } from './platform/random.ts';
+export { formatProblems, readConfig } from './config/read.ts';
+export { readReceipt, receiptJson, scopeText } from './revocation/receipt.ts';
+export { REASONS } from './revocation/sign-out.ts';
+export { StoreUnavailable, StoreUnusable } from './store/port.ts';
 
 export type Core = Awaited<ReturnType<typeof composeCore>>;
 export type Web = Awaited<ReturnType<typeof composeWeb>>;
@@ -59,7 +74,8 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
 
   const outbound = createOutbound({
     allow: config.outbound.allow,
-    connectionsPerOrigin: config.delivery.perClient,
+    // Several Clients may live on one origin; each is bounded by its own lane of the worker.
+    connectionsPerOrigin: 8 * config.delivery.perClient,
     clock,
   });
   const metrics = createMetrics();
@@ -130,6 +146,7 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
         keyring,
         clock,
         clients,
+        epochs: (keys) => store.revocations.epochs(keys),
         clientSessionOf: clientSessionRecorder({ clock, sealDevice: devices.seal }),
         revokeGrant: (grantId) => store.revocations.revokeGrant(grantId, clock.now()),
         noteUse: (grantId) => store.revocations.touchClientSession({ grantId, lastUsedAt: clock.now() }),
@@ -174,6 +191,10 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     provider,
     devices,
     views,
+    /** Why this metadata, secret included, makes no Client; null when it does. */
+    refuseClientMetadata: (metadata: object) => refuseClientMetadata(provider.current(), metadata),
+    issueInitialAccessToken: (lifetime: { readonly expiresInSeconds: number }) =>
+      issueInitialAccessToken(provider.current(), store.revocations, lifetime),
     /** Stops what runs in the background, then lets go of network and store. Safe to call once. */
     async close(): Promise<void> {
       provider.stop();

@@ -3,13 +3,13 @@
  *
  * Purpose: one strict schema of the configuration file, from which defaults, types, messages and `config/schema.json` come; and
  * the only reader of the environment. Invariant: what is not described here cannot be configured, and what this version cannot
- * do cannot be switched on. It refuses to know where the file lies and how it is read (read-config.ts).
+ * do cannot be switched on. It refuses to know where the file lies and how it is read (config/read.ts).
  */
 import { z } from 'zod';
-import { type ClientEntry, ClientMetadata, rule } from './client-metadata.ts';
+import { type ClientEntry, ClientMetadata, rule } from './config/client-metadata.ts';
 import { parseAllowEntry } from './platform/addresses.ts';
 
-export type { ClientEntry } from './client-metadata.ts';
+export type { ClientEntry } from './config/client-metadata.ts';
 
 /** The environment. `CURFEW_CONFIG` names the configuration file; nothing else is read from it. */
 export const environment = (): Readonly<Record<string, string | undefined>> => process.env;

@@ -13,7 +13,7 @@ import type { Config } from './config.ts';
 import { systemClock } from './platform/clock.ts';
 import { KeyringProblem } from './platform/keyring.ts';
 import { createLog, type Log } from './platform/log.ts';
-import { formatProblems, readConfig } from './read-config.ts';
+import { formatProblems, readConfig } from './config/read.ts';
 import { StoreUnavailable, StoreUnusable } from './store/port.ts';
 
 /** In-flight requests get this long to finish when the server stops. */

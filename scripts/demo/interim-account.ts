@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { composeCore } from '../../src/compose.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { readConfig } from '../../src/read-config.ts';
+import { readConfig } from '../../src/config/read.ts';
 const { values } = parseArgs({ allowPositionals: true, options: { username: { type: 'string' }, email: { type: 'string' }, 'password-file': { type: 'string' }, json: { type: 'boolean' }, config: { type: 'string' } } });
 const r = readConfig({ file: values.config });
 if (!r.ok) throw new Error(JSON.stringify(r.problems));

@@ -12,7 +12,7 @@ import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from '
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
 import type { Keyring } from '../platform/keyring.ts';
-import { type ArtifactRepository, StoreUnavailable } from '../store/port.ts';
+import { type ArtifactRepository, type RevocationRepository, StoreUnavailable } from '../store/port.ts';
 import type { BrowserSession, ClientSessionRecord, FoundArtifact, ScopeKey } from '../store/records.ts';
 import type { ClientDirectory } from './clients.ts';
 import type { DeviceTraits } from './device.ts';
@@ -46,6 +46,8 @@ export type ArtifactAdapterOptions = {
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly clients: ClientDirectory;
+  /** Epochs as they stand now. */
+  readonly epochs: RevocationRepository['epochs'];
   /** The Client Session that comes into being with this artifact, if one does. */
   readonly clientSessionOf: (model: string, payload: Payload) => ClientSessionRecord | undefined;
   readonly revokeGrant: (grantId: string) => Promise<void>;
@@ -59,7 +61,7 @@ export function artifactKey(model: string, id: string): Buffer {
 
 /** The factory the library asks for one Adapter per model. */
 export function createArtifactAdapter(options: ArtifactAdapterOptions): AdapterFactory {
-  return (model) => (model === 'Client' ? clientAdapter(options.clients) : artifactAdapter(model, options));
+  return (model) => (model === 'Client' ? clientAdapter(options) : artifactAdapter(model, options));
 }
 
 function artifactAdapter(model: string, options: ArtifactAdapterOptions): Adapter {
@@ -137,9 +139,14 @@ function sealContext(model: string, key: Uint8Array) {
 }
 
 /** The library's view of Clients. Finding goes through the directory itself (provider.ts), which caches. */
-function clientAdapter(clients: ClientDirectory): Adapter {
+function clientAdapter({ clients, epochs }: ArtifactAdapterOptions): Adapter {
   return {
-    upsert: (id, payload) => answering(() => clients.register(id, { ...payload })),
+    upsert: (id, payload) =>
+      answering(async () => {
+        await clients.register(id, { ...payload });
+        // Nobody has looked it up yet, and its registration token is stamped next.
+        noteEpochs(await epochs([`client:${id}`]));
+      }),
     find: (id) => answering(async () => (await clients.lookUp(id))?.metadata),
     destroy: (id) => answering(() => clients.remove(id)),
     findByUid: async () => undefined,

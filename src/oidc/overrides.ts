@@ -8,12 +8,15 @@ import { artifactKey } from './artifact-adapter.ts';
 import { noteEpochs, seenProof } from './lineage.ts';
 import type { Client, CurfewSession, ProviderParts } from './provider-parts.ts';
 
+const NEW_BROWSER_SECONDS = 3600;
+
 /** Applies all of them to a provider just built. */
 export function overrideLibrary(provider: Provider, parts: ProviderParts): void {
   pinToIssuer(provider, parts.config.issuer);
   findClientsInDirectory(provider, parts);
   grantOfflineAccessToFirstParties(provider);
   keepProofOnSessions(provider);
+  rememberNewBrowsers(provider, parts);
   endSessionsThroughTheDoor(provider, parts);
   detectReplaysByInsert(provider, parts);
 }
@@ -99,6 +102,19 @@ function keepProofOnSessions(provider: Provider): void {
     const proof = seenProof();
     if (proof === undefined) throw new Error('a session was signed in without a proof of sign-in');
     Object.assign(this, { signedInAt: proof.signedInAt, admin: proof.admin, device: proof.device });
+  };
+}
+
+/** A device page shown after an error belongs to a browser that may have no Session yet: the library answers 500 there. */
+function rememberNewBrowsers(provider: Provider, { config }: ProviderParts): void {
+  const { Session } = provider;
+  const { persist } = Session.prototype;
+  const secure = config.issuer.startsWith('https:');
+  Session.prototype.persist = async function (this: CurfewSession) {
+    if (typeof this.exp === 'number') return persist.call(this);
+    const cookie = { httpOnly: true, signed: true, sameSite: 'lax', secure, overwrite: true } as const;
+    Provider.ctx?.oidc.cookies.set(provider.cookieName('session'), this.jti, cookie);
+    return this.save(NEW_BROWSER_SECONDS);
   };
 }
 

@@ -10,8 +10,8 @@ import { createHash } from 'node:crypto';
 import { addSeconds, type Clock, type Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Store } from '../store/port.ts';
-import { raisedBy } from '../store/standing.ts';
 import type { ClientSessionRecord, DeliveryRecord, SignOutRecord, SignOutScope } from '../store/records.ts';
+import { raisedBy } from '../store/standing.ts';
 
 /** How a Client can be told; null when it has no back-channel endpoint, or is gone. */
 export type Tellable = { readonly sessionRequired: boolean } | null;
@@ -52,22 +52,30 @@ export function createFanOut({
   let poll: Timer | undefined;
   const stopping = new AbortController();
 
+  /** What these Client Sessions are owed; `clients` remembers who can be told. */
+  const owed = async (
+    signOut: SignOutRecord,
+    sessions: readonly ClientSessionRecord[],
+    clients: Map<string, Tellable>,
+  ): Promise<DeliveryRecord[]> => {
+    for (const { clientId } of sessions) {
+      if (!clients.has(clientId)) clients.set(clientId, await tellable(clientId));
+    }
+    const now = clock.now();
+    return sessions.flatMap((session) => {
+      const client = clients.get(session.clientId) ?? null;
+      return client === null ? [] : [deliveryFor(signOut, session, client, now, deadlineHours)];
+    });
+  };
+
   const spread = async (signOut: SignOutRecord): Promise<void> => {
     const clients = new Map<string, Tellable>();
     for (let after: string | undefined; !stopping.signal.aborted;) {
       const sessions = await store.revocations.sessionsToEnd(signOut, { after, limit: BATCH });
       if (sessions.length === 0) break;
-      for (const { clientId } of sessions) {
-        if (!clients.has(clientId)) clients.set(clientId, await tellable(clientId));
-      }
-      const now = clock.now();
-      const deliveries = sessions.flatMap((session) => {
-        const client = clients.get(session.clientId) ?? null;
-        return client === null ? [] : [deliveryFor(signOut, session, client, now, deadlineHours)];
-      });
       await store.revocations.fanOut({
         signOut,
-        deliveries,
+        deliveries: await owed(signOut, sessions, clients),
         ended: sessions.filter(endsWith(signOut)).map(({ grantId }) => grantId),
       });
       written();
@@ -110,6 +118,20 @@ export function createFanOut({
       stopping.abort();
       poll?.cancel();
       await running?.catch(() => undefined);
+    },
+    async foresee(scope) {
+      const raises = raisedBy(scope);
+      const { [raises]: epochBefore = 0 } = await store.revocations.epochs([raises]);
+      const record = { id: '', scope, reason: '', actor: { kind: 'operator' }, at: clock.now(), status: 'pending' } as const;
+      const imagined: SignOutRecord = { ...record, epochBefore, spared: {} };
+      const clients = new Map<string, Tellable>();
+      const ids = new Set<string>();
+      for (let after: string | undefined; ;) {
+        const sessions = await store.revocations.sessionsToEnd(imagined, { after, limit: BATCH });
+        if (sessions.length === 0) return ids.size;
+        for (const { id } of await owed(imagined, sessions, clients)) ids.add(id);
+        after = sessions.at(-1)?.grantId;
+      }
     },
   };
 }

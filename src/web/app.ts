@@ -29,6 +29,10 @@ import { operationRoutes } from './routes/operations.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { signOutRoutes } from './routes/sign-outs.ts';
 
+/** The library reads no more than this of a body, and our own forms are smaller. */
+const LARGEST_BODY_BYTES = 56 * 1024;
+/** As the library's router finds it: in any case, with or without a slash after it. */
+const DEVICE_PAGE = /^\/device\/?$/i;
 /** Guesses at device codes, everybody's together, per minute (RFC 8628 §5.1). */
 const DEVICE_CODES_PER_MINUTE = 600;
 
@@ -58,6 +62,7 @@ export function createApp(rooms: Rooms): Koa {
   app.use(observe(rooms));
   app.use(turnFailuresIntoAnswers(house));
   app.use(securityHeaders({ secure }));
+  app.use(boundBodies);
   app.use(serveAssets());
   app.use(operations.routes());
   app.use((_ctx, next) => withLineage(next));
@@ -106,6 +111,18 @@ function observe({ metrics, clock, log }: Rooms): Middleware {
       );
     }
   };
+}
+
+/** A body larger than anything read here is refused before it is read, or once too much of it has come, and not drained. */
+async function boundBodies(ctx: Context, next: Next): Promise<void> {
+  try {
+    if (Number(ctx.get('content-length')) > LARGEST_BODY_BYTES) throw new Refusal(413);
+    await next();
+    // The library stops reading for one reason only, and calls that a bad request.
+    if (ctx.status === 400 && ctx.req.readableDidRead && !ctx.req.complete) throw new Refusal(413);
+  } finally {
+    if (!ctx.req.complete) ctx.set('Connection', 'close');
+  }
 }
 
 function turnFailuresIntoAnswers(house: House): Middleware {
@@ -159,7 +176,7 @@ function noteEveryone({ store }: Rooms): Middleware {
 /** Guessing device codes is bounded for each address, and for everybody together. */
 function boundDeviceCodes({ store, throttle, clock, keyring }: Rooms): Middleware {
   return async (ctx, next) => {
-    if (ctx.method !== 'POST' || ctx.path !== '/device') return next();
+    if (ctx.method !== 'POST' || !DEVICE_PAGE.test(ctx.path)) return next();
     const refused = await throttle.countAddress(addressOf(ctx));
     if (refused !== null) throw new Refusal(429, { retryAfterSeconds: refused.retryAfterSeconds });
     const minute = Math.floor(clock.now().getTime() / 60_000) * 60_000;
@@ -179,7 +196,8 @@ function boundDeviceCodes({ store, throttle, clock, keyring }: Rooms): Middlewar
  */
 async function prefillDeviceCode(ctx: Context, next: Next): Promise<void> {
   const userCode = ctx.query['user_code'];
-  if (ctx.method === 'GET' && ctx.path === '/device' && typeof userCode === 'string') {
+  if (ctx.method !== 'POST' && DEVICE_PAGE.test(ctx.path) && userCode !== undefined) {
+    if (typeof userCode !== 'string') throw new Refusal(400);
     ctx.state['userCode'] = userCode.slice(0, 32);
     ctx.query = {};
   }

@@ -13,7 +13,7 @@ const POLICY = [
 ].join('; ');
 
 /** Our own forms lead to our own pages. Not so where a form's answer may lead back to an app: Chrome would stop it. */
-const OWN_PAGES = /^\/(account|sign-outs|sign-in|sign-out)(\/|$)/;
+const OWN_PAGES = /^\/(account|sign-outs|sign-in|sign-out)(\/|$)/i;
 
 export function securityHeaders({ secure }: { readonly secure: boolean }): Middleware {
   return async (ctx, next) => {

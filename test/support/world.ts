@@ -12,7 +12,7 @@ import type { Seams } from '../../src/compose.ts';
 import type { Config } from '../../src/config.ts';
 import { startServer, type RunningServer } from '../../src/main.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { readConfig } from '../../src/read-config.ts';
+import { readConfig } from '../../src/config/read.ts';
 import { Browser } from './browser.ts';
 import { type Client, createClient, type ClientSetup } from './client.ts';
 import { type Ears, listen as openEars } from './ears.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Config, ConfigProblem } from '../../src/config.ts';
-import { type ConfigReading, formatProblems, readConfig } from '../../src/read-config.ts';
+import { type ConfigReading, formatProblems, readConfig } from '../../src/config/read.ts';
 
 let folder: string;
 beforeEach(() => {

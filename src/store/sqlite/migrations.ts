@@ -143,10 +143,12 @@ const MIGRATIONS: readonly string[] = [
     fence INTEGER NOT NULL DEFAULT 0
   );
   CREATE INDEX deliveries_due ON deliveries (client_id, next_attempt_at) WHERE status = 'pending';
-  CREATE INDEX deliveries_next ON deliveries (next_attempt_at) WHERE status = 'pending';
+  CREATE INDEX deliveries_next ON deliveries (next_attempt_at) WHERE status = 'pending' AND lease_until = 0;
+  CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE status = 'pending' AND lease_until > 0;
   CREATE INDEX deliveries_sign_out ON deliveries (sign_out_id, status, id);
   CREATE INDEX deliveries_told ON deliveries (created_at) WHERE status = 'delivered';
-  CREATE INDEX deliveries_dead ON deliveries (client_id, id) WHERE status IN ('rejected', 'abandoned');
+  CREATE INDEX deliveries_rejected ON deliveries (client_id, id) WHERE status = 'rejected';
+  CREATE INDEX deliveries_abandoned ON deliveries (client_id, id) WHERE status = 'abandoned';
   `,
 ];
 

@@ -36,6 +36,9 @@ const PasswordForm = z.strictObject({
 export function accountRoutes(house: House): void {
   const { router, csrf } = house;
 
+  // Whoever types the bare address is looking for their account.
+  router.get('/', (ctx) => seeOther(ctx, '/account'));
+
   router.get('/account', async (ctx) => {
     const person = await requireSignIn(house, ctx);
     if (person === null) return;

@@ -9,8 +9,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { checkClients, type ReadSecret } from './check-clients.ts';
-import { type Config, type ConfigProblem, ConfigSchema, environment, isLoopbackHost } from './config.ts';
-import { explain } from './explain-config.ts';
+import { type Config, type ConfigProblem, ConfigSchema, environment, isLoopbackHost } from '../config.ts';
+import { explain } from './explain.ts';
 
 /** Where the configuration came from. */
 export type ConfigSource = { from: 'option' | 'environment'; file: string } | { from: 'defaults'; file: null };

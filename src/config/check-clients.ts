@@ -6,8 +6,8 @@
  * no message holds a secret. It refuses to know how a secret is read.
  */
 import { type ClientEntry, ClientMetadata } from './client-metadata.ts';
-import { type ConfigProblem, isLoopbackHost } from './config.ts';
-import { allowed, parseAllowEntry, specialRange, withoutBrackets } from './platform/addresses.ts';
+import { type ConfigProblem, isLoopbackHost } from '../config.ts';
+import { allowed, parseAllowEntry, specialRange, withoutBrackets } from '../platform/addresses.ts';
 
 /** Reads a `clientSecretFile`: its one line, or why not. */
 export type ReadSecret = (file: string) => { secret: string } | { problem: string; fix: string };

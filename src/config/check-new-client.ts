@@ -6,8 +6,8 @@
  */
 import { checkClients } from './check-clients.ts';
 import { type ClientEntry, ClientMetadata } from './client-metadata.ts';
-import type { ConfigProblem } from './config.ts';
-import { explain } from './explain-config.ts';
+import type { ConfigProblem } from '../config.ts';
+import { explain } from './explain.ts';
 
 /** A Client fit to be kept, or what is wrong with it; paths are relative to the Client. */
 export type NewClient =

@@ -5,7 +5,7 @@
  * and the names of keys: any of them may be a secret in the wrong place. It refuses to know what the keys mean.
  */
 import type { z } from 'zod';
-import type { ConfigProblem } from './config.ts';
+import type { ConfigProblem } from '../config.ts';
 
 /** One problem per finding, and per unknown key. `written` is what was parsed; `schema` what it was parsed with. */
 export function explain(error: z.ZodError, written: unknown, schema: z.ZodType): ConfigProblem[] {

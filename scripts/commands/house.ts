@@ -1,0 +1,127 @@
+/**
+ * What every command stands on: the configuration, the house without its pages, the terminal.
+ *
+ * A command works on the store itself, so it needs no server; what it writes binds every running process with the next
+ * request, because each of them asks the store. Whatever goes wrong becomes one message with a fix and an exit code here,
+ * and nowhere else.
+ */
+import { existsSync } from 'node:fs';
+
+import {
+  composeCore,
+  type Core,
+  createLog,
+  formatProblems,
+  KeyringProblem,
+  readConfig,
+  StoreUnavailable,
+  StoreUnusable,
+} from '../../src/compose.ts';
+import { type ExitCode, Interrupted, type Interrupts, Refused } from '../terminal/outcome.ts';
+import { askYes } from '../terminal/questions.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { harmless } from '../terminal/text.ts';
+
+export type House = { readonly core: Core; readonly terminal: Terminal; readonly interrupts: Interrupts };
+
+/** What a command family is given to run its commands with. */
+export type Shell = {
+  readonly terminal: Terminal;
+  readonly interrupts: Interrupts;
+  readonly configFile: string | undefined;
+  /**
+   * Opens the house, works in it, closes it. `existing`: only over a database that is there, for what would succeed at
+   * nothing in a new one because the wrong configuration was named.
+   */
+  inHouse(work: (house: House) => Promise<ExitCode>, options?: { readonly existing?: boolean }): Promise<void>;
+  /** Work that opens nothing, or opens it in its own way. */
+  alone(work: () => Promise<ExitCode>): Promise<void>;
+};
+
+/** The configuration is wrong; the text tells everything that is. */
+export class ConfigurationRefused extends Error {
+  override readonly name = 'ConfigurationRefused';
+}
+
+/** Reads the configuration or throws ConfigurationRefused. */
+export function configurationOf(configFile: string | undefined) {
+  const reading = readConfig({ file: configFile });
+  if (!reading.ok) throw new ConfigurationRefused(formatProblems(reading.problems, reading.source));
+  return reading;
+}
+
+/** Opens the core over a configuration; its log lines go to stderr, above any status line. */
+export function openCore(config: Parameters<typeof composeCore>[0], terminal: Terminal): Promise<Core> {
+  const log = createLog({
+    level: 'warn',
+    destination: { write: (line) => terminal.note(line.replace(/\n$/, '')) },
+  });
+  return composeCore(config, log);
+}
+
+export async function openHouse(
+  { terminal, interrupts, configFile }: Pick<Shell, 'terminal' | 'interrupts' | 'configFile'>,
+  work: (house: House) => Promise<ExitCode>,
+  { existing = false }: { readonly existing?: boolean } = {},
+): Promise<ExitCode> {
+  const { config } = configurationOf(configFile);
+  if (existing && !existsSync(config.store.path)) {
+    throw new Refused(`there is no database at ${config.store.path}, so there is nothing to end`, {
+      fix: 'name the configuration of the installation you mean with --config',
+    });
+  }
+  const core = await openCore(config, terminal);
+  try {
+    return await work({ core, terminal, interrupts });
+  } finally {
+    terminal.status(null);
+    await core.close();
+  }
+}
+
+/**
+ * A yes to what is about to happen, from `--yes` or from whoever sits at the terminal. Throws Refused where there is
+ * nobody to ask, Interrupted when the answer is no.
+ */
+export async function agree(
+  terminal: Terminal,
+  { yes, about, question }: { readonly yes: boolean; readonly about: readonly string[]; readonly question: string },
+): Promise<void> {
+  if (yes) return;
+  if (!terminal.interactive) {
+    throw new Refused('this needs a yes, and there is no terminal to ask at', { fix: 'add --yes' });
+  }
+  terminal.note(...about.map(harmless));
+  if (!(await askYes(terminal, harmless(question)))) throw new Declined('Nothing was changed.');
+}
+
+/** The answer was no. */
+export class Declined extends Error {
+  override readonly name = 'Declined';
+}
+
+/** What went wrong, in lines for stderr, and the exit code. Unforeseen faults show their stack only with `debug`. */
+export function explainFault(fault: unknown, { debug }: { readonly debug: boolean }): { lines: string[]; code: ExitCode } {
+  const { lines, code } = explain(fault);
+  return { lines: debug && fault instanceof Error ? [...lines, fault.stack ?? ''] : lines, code };
+}
+
+function explain(fault: unknown): { lines: string[]; code: ExitCode } {
+  const told = (message: string, fix?: string): string[] => [
+    `curfew: ${message}`,
+    ...(fix === undefined ? [] : [`  fix: ${fix}`]),
+  ];
+  if (fault instanceof ConfigurationRefused) return { lines: [fault.message], code: 2 };
+  if (fault instanceof Refused) return { lines: told(fault.message, fault.fix), code: fault.exitCode };
+  if (fault instanceof Declined) return { lines: [fault.message], code: 1 };
+  if (fault instanceof Interrupted) return { lines: [fault.message], code: 130 };
+  if (fault instanceof KeyringProblem) return { lines: told(fault.message, fault.fix), code: 2 };
+  if (fault instanceof StoreUnusable) return { lines: told(fault.message), code: 2 };
+  if (fault instanceof StoreUnavailable) {
+    const why = fault.cause instanceof Error ? ` (${fault.cause.message})` : '';
+    const fix = 'nothing more was changed; try again, and see `curfew doctor` if it stays so';
+    return { lines: told(`${fault.message}${why}`, fix), code: 1 };
+  }
+  const message = fault instanceof Error ? fault.message : String(fault);
+  return { lines: told(message, 'run it again with --debug to see where'), code: 1 };
+}
