@@ -13,7 +13,7 @@ import type { SigningKeys } from './signing-keys.ts';
 
 export type ProviderHolder = {
   current(): Provider;
-  /** The key set as of now, private halves included. */
+  /** The key set as of now, public halves alone: for verifying what was signed here. */
   jwks(): { keys: JWK[] };
   /** Looks for other keys now. */
   reload(): Promise<void>;
@@ -48,7 +48,7 @@ export async function createProviderHolder({
   };
   return {
     current: () => provider,
-    jwks: () => jwks,
+    jwks: () => publicHalves(jwks),
     reload,
     start() {
       timer = clock.every(
@@ -58,5 +58,15 @@ export async function createProviderHolder({
       );
     },
     stop: () => timer?.cancel(),
+  };
+}
+
+const PRIVATE_MEMBERS = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth']);
+
+function publicHalves({ keys }: { readonly keys: readonly JWK[] }): { keys: JWK[] } {
+  return {
+    keys: keys.map(
+      (key) => Object.fromEntries(Object.entries(key).filter(([member]) => !PRIVATE_MEMBERS.has(member))) as JWK,
+    ),
   };
 }

@@ -60,10 +60,12 @@ export async function introspectSelfContained(
 ): Promise<Record<string, unknown>> {
   const { client } = ctx.oidc;
   if (client === undefined) return INACTIVE;
+  // Outside the `try`: a key set that cannot be used is a fault of ours, and not a forged token.
+  const keys = createLocalJWKSet(jwks);
   let claims: Record<string, unknown>;
   try {
     // `typ` keeps ID Tokens and Logout Tokens out: they are signed by the same keys (RFC 9068 §4).
-    const verified = await jwtVerify(token, createLocalJWKSet(jwks), {
+    const verified = await jwtVerify(token, keys, {
       issuer: provider.issuer,
       typ: 'at+jwt',
       algorithms: ['ES256'],

@@ -122,7 +122,14 @@ export function createFanOut({
     async foresee(scope) {
       const raises = raisedBy(scope);
       const { [raises]: epochBefore = 0 } = await store.revocations.epochs([raises]);
-      const record = { id: '', scope, reason: '', actor: { kind: 'operator' }, at: clock.now(), status: 'pending' } as const;
+      const record = {
+        id: '',
+        scope,
+        reason: '',
+        actor: { kind: 'operator' },
+        at: clock.now(),
+        status: 'pending',
+      } as const;
       const imagined: SignOutRecord = { ...record, epochBefore, spared: {} };
       const clients = new Map<string, Tellable>();
       const ids = new Set<string>();

@@ -19,8 +19,8 @@ export type ReceiptRow = {
 export type Receipt = {
   readonly signOut: SignOutRecord;
   readonly rows: readonly ReceiptRow[];
-  /** Rows beyond those listed. */
-  readonly more: boolean;
+  /** Client Sessions ended that are not among the rows. */
+  readonly unlisted: number;
   readonly accounts: number;
   readonly clients: number;
   readonly deliveries: {
@@ -54,7 +54,7 @@ export async function readReceipt(store: Store, signOutId: string): Promise<Rece
   return {
     signOut,
     rows,
-    more: sessions.length > MOST_ROWS,
+    unlisted: Math.max(totals.sessions + waiting.length, sessions.length) - Math.min(sessions.length, MOST_ROWS),
     accounts: Math.max(totals.accounts, new Set(sessions.map(({ accountId }) => accountId)).size),
     clients: Math.max(totals.clients, new Set(sessions.map(({ clientId }) => clientId)).size),
     deliveries: counts,

@@ -205,8 +205,9 @@ export type RevocationRepository = {
   }): Promise<void>;
   /** How many accounts and Clients have a Client Session this scope would end: for a dry run. */
   reach(scope: SignOutRecord['scope']): Promise<{ readonly accounts: number; readonly clients: number }>;
-  /** How many accounts and Clients this Sign-out ended so far, and when their last self-contained token expires. */
+  /** How many Client Sessions, accounts and Clients this Sign-out ended so far, and when the last self-contained token expires. */
   ended(signOutId: string): Promise<{
+    readonly sessions: number;
     readonly accounts: number;
     readonly clients: number;
     readonly selfContainedUntil: Date | null;

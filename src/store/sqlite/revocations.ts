@@ -141,11 +141,12 @@ export function revocationRepository(database: Database): RevocationRepository {
     ended: (signOutId) =>
       database.read('measure what a sign-out ended', () => {
         const row = database.get(
-          `SELECT count(DISTINCT account_id) AS accounts, count(DISTINCT client_id) AS clients,
+          `SELECT count(*) AS sessions, count(DISTINCT account_id) AS accounts, count(DISTINCT client_id) AS clients,
              max(self_contained_until) AS until FROM client_sessions WHERE ended_by = ?`,
           signOutId,
         );
         return {
+          sessions: Number(row?.['sessions'] ?? 0),
           accounts: Number(row?.['accounts'] ?? 0),
           clients: Number(row?.['clients'] ?? 0),
           selfContainedUntil: instant(row?.['until']),

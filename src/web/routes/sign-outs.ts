@@ -114,27 +114,38 @@ function eventOf(name: string, data: string): string {
 }
 
 async function bodyOf(house: House, receipt: Receipt): Promise<ReceiptBodyView> {
-  const { signOut, rows } = receipt;
-  const count = (outcome: ReceiptRow['outcome']): number => rows.filter((row) => row.outcome === outcome).length;
+  const { signOut, unlisted } = receipt;
   return {
     headline: 'Access has ended',
     endedAt: instant(signOut.at),
     by: actorText(signOut.actor),
     reason: signOut.reason,
     scope: await scopeWords(house, signOut.scope),
-    summary: {
-      told: count('told'),
-      trying: count('trying'),
-      refused: count('refused'),
-      unreachable: count('unreachable'),
-      notApplicable: count('not-applicable'),
-      waiting: count('waiting'),
-      total: rows.length,
-    },
+    summary: summaryOf(receipt),
     rows: await rowViews(house, receipt),
-    moreRows: receipt.more ? 1 : undefined,
+    moreRows: unlisted > 0 ? unlisted : undefined,
     lastTokenExpiresAt: receipt.lastTokenExpiresAt === null ? undefined : instant(receipt.lastTokenExpiresAt),
     done: receipt.done,
+  };
+}
+
+/** Counted row by row where all are listed; by Deliveries where there are too many to list. */
+function summaryOf({ rows, unlisted, deliveries }: Receipt): ReceiptBodyView['summary'] {
+  const total = rows.length + unlisted;
+  if (unlisted > 0) {
+    const { pending, delivered, rejected, abandoned } = deliveries;
+    const notApplicable = Math.max(0, total - pending - delivered - rejected - abandoned);
+    return { told: delivered, trying: pending, refused: rejected, unreachable: abandoned, notApplicable, total };
+  }
+  const count = (outcome: ReceiptRow['outcome']): number => rows.filter((row) => row.outcome === outcome).length;
+  return {
+    told: count('told'),
+    trying: count('trying'),
+    refused: count('refused'),
+    unreachable: count('unreachable'),
+    notApplicable: count('not-applicable'),
+    waiting: count('waiting'),
+    total,
   };
 }
 

@@ -298,9 +298,9 @@ export function clientSessionsConformance(test: StoreTest): void {
   });
 
   describe('ended', () => {
-    const nothing = { accounts: 0, clients: 0, selfContainedUntil: null };
+    const nothing = { sessions: 0, accounts: 0, clients: 0, selfContainedUntil: null };
 
-    test('counts the accounts and clients a sign-out ended so far, each once, and no other’s', async ({
+    test('counts the sessions, accounts and clients a sign-out ended so far, each once, and no other’s', async ({
       store,
       other,
     }) => {
@@ -311,10 +311,20 @@ export function clientSessionsConformance(test: StoreTest): void {
       const signOut = await store.revocations.signOut(signOutOf('one', 'everyone'));
       expect(await other.revocations.ended('one')).toEqual(nothing);
       await store.revocations.fanOut({ signOut, deliveries: [], ended: ['a-laptop-player', 'a-phone-player'] });
-      expect(await other.revocations.ended('one')).toMatchObject({ accounts: 1, clients: 1 });
+      expect(await other.revocations.ended('one')).toMatchObject({ sessions: 2, accounts: 1, clients: 1 });
       await store.revocations.fanOut({ signOut, deliveries: [], ended: grantIds(household) });
-      expect(await other.revocations.ended('one')).toEqual({ accounts: 2, clients: 4, selfContainedUntil: null });
-      expect(await other.revocations.ended('device')).toEqual({ accounts: 1, clients: 1, selfContainedUntil: null });
+      expect(await other.revocations.ended('one')).toEqual({
+        sessions: household.length - 1,
+        accounts: 2,
+        clients: 4,
+        selfContainedUntil: null,
+      });
+      expect(await other.revocations.ended('device')).toEqual({
+        sessions: 1,
+        accounts: 1,
+        clients: 1,
+        selfContainedUntil: null,
+      });
       expect(await other.revocations.ended('nothing')).toEqual(nothing);
     });
 
@@ -330,6 +340,7 @@ export function clientSessionsConformance(test: StoreTest): void {
       const signOut = await store.revocations.signOut(signOutOf('sign-out', 'account:alice'));
       await store.revocations.fanOut({ signOut, deliveries: [], ended: ['one', 'two', 'three'] });
       expect(await other.revocations.ended('sign-out')).toEqual({
+        sessions: 3,
         accounts: 1,
         clients: 1,
         selfContainedUntil: at(300),
