@@ -209,7 +209,9 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
 /** Puts HTTP on the core: the listener to hand to a server, and the background work to start and stop with it. */
 export async function composeWeb(core: Core) {
   const { config, store, clock, keyring, provider, signOuts } = core;
+  const stopping = new AbortController();
   const app = createApp({
+    stopping: stopping.signal,
     config,
     clock,
     keyring,
@@ -242,6 +244,10 @@ export async function composeWeb(core: Core) {
       provider.start();
       core.fanOut.start();
       core.deliveries.start();
+    },
+    /** Lets go of those who only wait for news, so that the server can close. */
+    stop(): void {
+      stopping.abort();
     },
   };
 }

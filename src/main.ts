@@ -50,9 +50,10 @@ export async function startServer(config: Config, log: Log, seams: Seams = {}): 
   );
   await listen(server, config);
   let core: RunningServer['core'] | undefined;
+  let web: Awaited<ReturnType<typeof composeWeb>>;
   try {
     core = await composeCore(config, log, seams);
-    const web = await composeWeb(core);
+    web = await composeWeb(core);
     listener = web.listener;
     web.start();
   } catch (fault) {
@@ -79,6 +80,7 @@ export async function startServer(config: Config, log: Log, seams: Seams = {}): 
     core: running,
     async stop() {
       sweeper.cancel();
+      web.stop();
       await closeServer(server);
       await running.close();
       log.info('server.stopped');

@@ -115,7 +115,8 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
         useGrantedResource: async () => false,
         getResourceServerInfo: async (_ctx, indicator) => resourceServer(config, indicator),
       },
-      revocation: { enabled: true },
+      // To everybody else a token is one that does not exist (RFC 7009 §2.2).
+      revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => client.clientId === token.clientId },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: pages.confirmSignOut,

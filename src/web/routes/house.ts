@@ -38,6 +38,8 @@ export type Rooms = {
   readonly provider: ProviderHolder;
   readonly interactions: Interactions;
   readonly browsers: BrowserSessions;
+  /** Aborted when the server stops: what waits for news need not wait any more. */
+  readonly stopping: AbortSignal;
 };
 
 export type House = Rooms & { readonly router: Router; readonly csrf: Csrf; readonly cookies: OwnCookies };

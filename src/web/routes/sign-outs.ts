@@ -90,7 +90,7 @@ async function allowedReceipt(house: House, ctx: Context): Promise<{ receipt: Re
 /** Sends the changing part of the page whenever it changes, until there is nothing left to wait for. */
 async function follow(house: House, id: string, stream: PassThrough): Promise<void> {
   let last = '';
-  for (let tick = 0; tick < STREAM_TICKS && !stream.destroyed; tick++) {
+  for (let tick = 0; tick < STREAM_TICKS && !stream.destroyed && !house.stopping.aborted; tick++) {
     const receipt = await readReceipt(house.store, id);
     if (receipt === null) break;
     const html = await house.views.render('receipt-body', await bodyOf(house, receipt));
@@ -100,9 +100,20 @@ async function follow(house: House, id: string, stream: PassThrough): Promise<vo
       stream.write(eventOf('done', ''));
       break;
     }
-    await new Promise<void>((resolve) => house.clock.setTimer(STREAM_TICK_MS, resolve, { background: true }));
+    await tickOrStop(house);
   }
   stream.end();
+}
+
+/** The pause between two looks, cut short when the server stops. */
+async function tickOrStop({ clock, stopping }: House): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => resolve();
+  const timer = clock.setTimer(STREAM_TICK_MS, done, { background: true });
+  stopping.addEventListener('abort', done, { once: true });
+  await promise;
+  stopping.removeEventListener('abort', done);
+  timer.cancel();
 }
 
 /** One server-sent event (HTML Living Standard §9.2): each line of data is a line of its own. */

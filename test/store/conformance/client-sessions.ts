@@ -233,7 +233,9 @@ export function clientSessionsConformance(test: StoreTest): void {
       expect(grantIds(await toEnd(store, account))).toEqual(['two']);
     });
 
-    test('leave out those this sign-out has ended already: their deliveries were written before they were', async ({ store }) => {
+    test('leave out those this sign-out has ended already: their deliveries were written before they were', async ({
+      store,
+    }) => {
       await populate(store);
       await record(store, clientSession('one'), clientSession('two'));
       const signOut = await store.revocations.signOut(signOutOf('account', 'account:alice'));
