@@ -5,7 +5,6 @@
  * server and the apps as programs of their own, and gets out of the way. The promise: what it prints works when it is
  * printed, nothing is written outside its folder, and nothing runs on when it has ended.
  */
-import { existsSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -116,9 +115,8 @@ async function run(options: Options, folder: Folder, programs: Programs): Promis
 async function createAccount(folder: Folder, programs: Programs): Promise<void> {
   const { configFile, passwordFile } = folder;
   const account = ['--username', USERNAME, '--email', `${USERNAME}@example.test`, '--password-file', passwordFile];
-  const command = existsSync(resolve(root, 'scripts/curfew.ts')) ? 'scripts/curfew.ts' : 'scripts/demo/interim-account.ts';
   const words = ['account', 'create', ...account, '--json', '--config', configFile];
-  await programs.run('Creating the account', 'account', command, words);
+  await programs.run('Creating the account', 'account', 'scripts/curfew.ts', words);
   folder.accountMade(USERNAME);
 }
 
@@ -148,7 +146,7 @@ function start(parts: {
     curfew: serve('curfew', 'src/main.ts', { config: folder.configFile }),
     lumen: player('lumen', true),
     marquee: player('marquee', false),
-    tv: serve('tv', 'examples/tv/server.ts', { ...app('tv'), ...device, name: 'Living-room TV' }),
+    tv: serve('tv', 'examples/tv/server.ts', { ...app('tv'), ...device, name: 'Living room TV' }),
     'media-server': serve('media-server', 'examples/media-server/server.ts', {
       ...app('media-server'),
       ...device,

@@ -30,6 +30,7 @@ import { type Clock, systemClock } from './platform/clock.ts';
 import { createKeyring, type Keyring, KeyringProblem, loadKeyring, openKeyring } from './platform/keyring.ts';
 import type { Log } from './platform/log.ts';
 import { createOutbound } from './platform/outbound-http.ts';
+import { createReach } from './platform/outbound-reach.ts';
 import { createFanOut } from './revocation/fan-out.ts';
 import { createSignOuts, REASONS } from './revocation/sign-out.ts';
 import type { Store } from './store/port.ts';
@@ -45,7 +46,6 @@ export { checkNewClient } from './config/check-new-client.ts';
 export { SIGNING_ALGORITHMS } from './oidc/signing-keys.ts';
 export { KeyringProblem } from './platform/keyring.ts';
 export { createLog } from './platform/log.ts';
-export { OutboundFailed } from './platform/outbound-http.ts';
 export { randomSecret } from './platform/random.ts';
 export { formatProblems, readConfig } from './config/read.ts';
 export { readReceipt, receiptJson, scopeText } from './revocation/receipt.ts';
@@ -179,6 +179,7 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     store,
     keyring,
     outbound,
+    reach: createReach({ allow: config.outbound.allow }),
     metrics,
     accounts,
     signIn,

@@ -18,6 +18,7 @@ import { StoreUnavailable, StoreUnusable } from './store/port.ts';
 
 /** In-flight requests get this long to finish when the server stops. */
 const STOP_GRACE_MS = 10_000;
+const IDLE_CHECK_MS = 50;
 const SWEEP_EVERY_MS = 30_000;
 const SWEEP_ROWS = 1000;
 
@@ -81,7 +82,8 @@ export async function startServer(config: Config, log: Log, seams: Seams = {}): 
     async stop() {
       sweeper.cancel();
       web.stop();
-      await closeServer(server);
+      // Together, so that a slow request and a slow Client do not add up.
+      await Promise.all([closeServer(server), running.deliveries.stop()]);
       await running.close();
       log.info('server.stopped');
     },
@@ -103,9 +105,11 @@ function listen(server: Server, { listen: { host, port } }: Config): Promise<voi
 
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // A connection kept alive past its answer would hold the stop up for a request that is not taken any more.
+  const idle = systemClock.every(IDLE_CHECK_MS, () => server.closeIdleConnections());
   const late = systemClock.setTimer(STOP_GRACE_MS, () => server.closeAllConnections());
   await closed;
+  idle.cancel();
   late.cancel();
 }
 

@@ -38,7 +38,7 @@ function identityIn(folder: string): Identity {
 
 const identity = identityIn(folder);
 const attachments = attachmentFile({ folder, issuer: url.href, clientId });
-const issuer = findIssuer({ url, clientId, auth: ClientSecretBasic(clientSecret) });
+const issuer = findIssuer({ url, clientId, auth: ClientSecretBasic(clientSecret), device: identity.name });
 const device = startDevice({ issuer, refreshSeconds, attachment: attachments.load(), keep: attachments.keep });
 const checkToken = createTokenCheck({ issuer, cacheSeconds });
 

@@ -5,6 +5,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   allowInsecureRequests,
+  type CustomFetch,
+  customFetch,
   discovery,
   ResponseBodyError,
   type ClientAuth,
@@ -23,7 +25,15 @@ export type Issuer = {
   within(milliseconds: number): Promise<Configuration | undefined>;
 };
 
-export function findIssuer({ url, clientId, auth }: { url: URL; clientId: string; auth: ClientAuth }): Issuer {
+export type Asking = {
+  url: URL;
+  clientId: string;
+  auth: ClientAuth;
+  /** What this device calls itself, so that its owner recognises it in the issuer's list of devices. */
+  device?: string;
+};
+
+export function findIssuer({ url, clientId, auth, device }: Asking): Issuer {
   const ready = discoverPatiently();
 
   async function discoverPatiently(): Promise<Configuration> {
@@ -32,7 +42,11 @@ export function findIssuer({ url, clientId, auth }: { url: URL; clientId: string
     let lastReason = '';
     for (let retryMs = FIRST_RETRY_MS; ; retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)) {
       try {
-        return await discovery(url, clientId, undefined, auth, { execute, timeout: REQUEST_TIMEOUT_SECONDS });
+        return await discovery(url, clientId, undefined, auth, {
+          execute,
+          timeout: REQUEST_TIMEOUT_SECONDS,
+          ...(device && { [customFetch]: introducing(device) }),
+        });
       } catch (error) {
         const reason = reasonOf(error);
         if (reason !== lastReason) log('issuer.waiting', { issuer: url.href, reason });
@@ -45,6 +59,16 @@ export function findIssuer({ url, clientId, auth }: { url: URL; clientId: string
   return {
     ready,
     within: (milliseconds) => Promise.race([ready, pause(milliseconds, undefined, { ref: false })]),
+  };
+}
+
+/** Every request says which device it comes from (RFC 9110 §10.1.5). */
+function introducing(device: string): CustomFetch {
+  const userAgent = `${device.replaceAll(/[^\x20-\x7e]/g, '?')}/1.0`;
+  return (url, options) => {
+    const headers = new Headers(options.headers);
+    headers.set('user-agent', userAgent);
+    return fetch(url, { ...options, headers } as RequestInit);
   };
 }
 

@@ -24,7 +24,7 @@ const url = readUrl('issuer', flags.issuer);
 const refreshSeconds = readSeconds('refresh-seconds', flags['refresh-seconds'], { min: 0.1, max: 86_400 });
 
 // A public client: whatever is on a TV can be read by whoever owns the TV.
-const issuer = findIssuer({ url, clientId: flags['client-id'], auth: None() });
+const issuer = findIssuer({ url, clientId: flags['client-id'], auth: None(), device: name });
 const device = startDevice({ issuer, refreshSeconds });
 
 const app = express();

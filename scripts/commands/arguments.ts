@@ -33,7 +33,7 @@ export async function* allPages<Row>(
   idOf: (row: Row) => string,
 ): AsyncGenerator<readonly Row[]> {
   const limit = 500;
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const page = await read({ after, limit });
     yield page;
     const last = page.at(-1);
@@ -42,7 +42,7 @@ export async function* allPages<Row>(
   }
 }
 
-/** RFC 3339 in UTC, or what stands for never. */
+/** RFC 3339 in UTC, to the second, or what stands for never: for people. */
 export function instant(at: Date | null): string {
-  return at === null ? '–' : at.toISOString();
+  return at === null ? '–' : at.toISOString().replace(/\.\d+Z$/, 'Z');
 }

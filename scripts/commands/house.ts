@@ -34,12 +34,12 @@ export type Shell = {
    * nothing in a new one because the wrong configuration was named.
    */
   inHouse(work: (house: House) => Promise<ExitCode>, options?: { readonly existing?: boolean }): Promise<void>;
-  /** Work that opens nothing, or opens it in its own way. */
+  /** Work that opens what it needs by itself. */
   alone(work: () => Promise<ExitCode>): Promise<void>;
 };
 
 /** The configuration is wrong; the text tells everything that is. */
-export class ConfigurationRefused extends Error {
+class ConfigurationRefused extends Error {
   override readonly name = 'ConfigurationRefused';
 }
 
@@ -91,17 +91,20 @@ export async function agree(
   if (!terminal.interactive) {
     throw new Refused('this needs a yes, and there is no terminal to ask at', { fix: 'add --yes' });
   }
-  terminal.note(...about.map(harmless));
+  terminal.note(...about);
   if (!(await askYes(terminal, harmless(question)))) throw new Declined('Nothing was changed.');
 }
 
 /** The answer was no. */
-export class Declined extends Error {
+class Declined extends Error {
   override readonly name = 'Declined';
 }
 
 /** What went wrong, in lines for stderr, and the exit code. Unforeseen faults show their stack only with `debug`. */
-export function explainFault(fault: unknown, { debug }: { readonly debug: boolean }): { lines: string[]; code: ExitCode } {
+export function explainFault(
+  fault: unknown,
+  { debug }: { readonly debug: boolean },
+): { lines: string[]; code: ExitCode } {
   const { lines, code } = explain(fault);
   return { lines: debug && fault instanceof Error ? [...lines, fault.stack ?? ''] : lines, code };
 }

@@ -23,7 +23,10 @@ export type Told = {
   readonly receipt: ReturnType<typeof receiptJson> | null;
 };
 
-/** Fans a Sign-out out and delivers for up to `waitSeconds`; 0 leaves delivering to others. Never throws. */
+/**
+ * Fans a Sign-out out and delivers for up to `waitSeconds`; 0 leaves delivering to others. What the store
+ * cannot say here is no failure.
+ */
 export async function tellClients(house: House, signOutId: string, waitSeconds: number): Promise<Told> {
   const { core, terminal, interrupts } = house;
   try {
@@ -60,7 +63,10 @@ export function receiptFacts(receipt: NonNullable<Told['receipt']>): [string, st
     ['still to be told', String(pending)],
     ...(rejected + abandoned === 0
       ? []
-      : ([['refused to listen', String(rejected)], ['given up on', String(abandoned)]] as [string, string][])),
+      : ([
+          ['refused to listen', String(rejected)],
+          ['given up on', String(abandoned)],
+        ] as [string, string][])),
     ['receipt', receipt.url],
   ];
 }

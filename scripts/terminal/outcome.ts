@@ -25,18 +25,21 @@ export class Interrupted extends Error {
 
 /** What Ctrl-C does: leaves at once, or, while something `holds` it, asks that to come to its end. */
 export type Interrupts = {
-  readonly signal: AbortSignal;
+  /** From here on; before, and for the server, which stops in its own way, nothing is done. */
+  listen(): void;
   hold<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result>;
 };
 
-export function listenForInterrupts(leave: (exitCode: 130) => void): Interrupts & { press(): void } {
+/** `attach` is given what to call at each Ctrl-C. The second one leaves whatever is held. */
+export function createInterrupts(attach: (press: () => void) => void, leave: (exitCode: 130) => void): Interrupts {
   const controller = new AbortController();
   let held = 0;
   return {
-    signal: controller.signal,
-    press() {
-      if (held === 0 || controller.signal.aborted) leave(130);
-      controller.abort();
+    listen() {
+      attach(() => {
+        if (held === 0 || controller.signal.aborted) leave(130);
+        controller.abort();
+      });
     },
     async hold(work) {
       held += 1;

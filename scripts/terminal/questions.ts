@@ -23,7 +23,6 @@ function askLine({ streams }: Terminal, prompt: string, { hidden }: { readonly h
   const { stdin, stderr } = streams;
   const swallow = new Writable({ write: (_chunk, _encoding, done) => done() });
   return new Promise((resolve, reject) => {
-    if (hidden) stderr.write(prompt);
     const lines = createInterface({ input: stdin, output: hidden ? swallow : stderr, terminal: true, historySize: 0 });
     let answer: string | undefined;
     lines.once('line', (line) => {
@@ -37,7 +36,9 @@ function askLine({ streams }: Terminal, prompt: string, { hidden }: { readonly h
       if (answer === undefined) reject(new Interrupted('Nothing was changed.'));
       else resolve(answer);
     });
-    if (!hidden) {
+    // Only now that the terminal shows nothing any more: whoever sees the question may begin to type.
+    if (hidden) stderr.write(prompt);
+    else {
       lines.setPrompt(prompt);
       lines.prompt();
     }

@@ -23,6 +23,8 @@ export type Terminal = {
   readonly json: boolean;
   /** Somebody sits there: can be asked, and sees the question. */
   readonly interactive: boolean;
+  /** Of stdout; null where nothing needs to fit. */
+  readonly width: number | null;
   /** A result for a person. Does nothing with `json`. */
   print(...lines: readonly string[]): void;
   /** The result for a program. Does nothing without `json`. */
@@ -50,7 +52,8 @@ export function createTerminal(
 ): Terminal {
   const { stdin, stdout, stderr, env } = streams;
   const wanted = color && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
-  const width = stdout.isTTY === true ? (stdout.columns ?? 80) : null;
+  // A terminal that does not know its width says 0.
+  const width = stdout.isTTY === true ? stdout.columns || 80 : null;
   let status: string | null = null;
 
   const style = (name: Style, text: string, where: 'stdout' | 'stderr' = 'stdout'): string =>
@@ -59,7 +62,7 @@ export function createTerminal(
     if (status !== null) stderr.write('\r\u001b[K');
   };
   const drawStatus = (): void => {
-    if (status !== null) stderr.write(clip(status, (stderr.columns ?? 80) - 1));
+    if (status !== null) stderr.write(clip(status, (stderr.columns || 80) - 1));
   };
   const above = (stream: NodeJS.WritableStream, text: string): void => {
     clearStatus();
@@ -74,6 +77,7 @@ export function createTerminal(
     streams,
     json,
     interactive: stdin.isTTY === true && stderr.isTTY === true,
+    width,
     print,
     printJson(value) {
       if (json) above(stdout, `${JSON.stringify(value)}\n`);
@@ -92,7 +96,8 @@ export function createTerminal(
       else print(...tableLines(columns, rows, { width, heading: (line) => style('bold', line) }));
     },
     note(...lines) {
-      above(stderr, `${lines.join('\n')}\n`);
+      const told = lines.flatMap((line) => line.split('\n')).map(harmless);
+      above(stderr, `${told.join('\n')}\n`);
     },
     status(line) {
       if (stderr.isTTY !== true) return;

@@ -20,11 +20,11 @@ const webUri = z
   .refine(isWebUri, rule('must be an http or https address without user name, password or fragment', WEB_URI));
 
 // Registered URIs are compared as strings, so there is nothing to expand (CVE-2024-52289), and a scheme that a browser runs or
-// renders itself would hand the answer to whoever wrote it (CVE-2023-6717).
+// renders itself would hand the answer to whoever wrote it (CVE-2023-6717); a browser overlooks tabs and line breaks in it.
 const redirectUri = z
   .string()
-  .refine((text) => URL.canParse(text) && !text.includes('#') && text.trim() === text, {
-    ...rule('must be an absolute URI without a fragment', 'write it exactly as the app sends it'),
+  .refine((text) => URL.canParse(text) && !text.includes('#') && !/[\s\p{Cc}]/u.test(text), {
+    ...rule('must be an absolute URI without a fragment and without blanks', 'write it exactly as the app sends it'),
   })
   .refine((text) => !/^(javascript|data|vbscript|file|blob|about|view-source|ws|wss|ftp):/i.test(text), {
     ...rule(

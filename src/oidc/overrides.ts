@@ -16,6 +16,8 @@ export function overrideLibrary(provider: Provider, parts: ProviderParts): void 
   findClientsInDirectory(provider, parts);
   grantOfflineAccessToFirstParties(provider);
   keepProofOnSessions(provider);
+  saveBeforeForgetting(provider);
+  bindTokensToSessionsAlone(provider);
   rememberNewBrowsers(provider, parts);
   endSessionsThroughTheDoor(provider, parts);
   detectReplaysByInsert(provider, parts);
@@ -103,6 +105,42 @@ function keepProofOnSessions(provider: Provider): void {
     if (proof === undefined) throw new Error('a session was signed in without a proof of sign-in');
     Object.assign(this, { signedInAt: proof.signedInAt, admin: proof.admin, device: proof.device });
   };
+}
+
+/**
+ * A Session that gets a new identifier is saved under it before the old one goes. The library does it the other way
+ * round, and between the two a token that is bound to the Session finds none and is refused.
+ */
+function saveBeforeForgetting(provider: Provider): void {
+  const { Session } = provider;
+  const { save } = Session.prototype;
+  Session.prototype.save = async function (this: CurfewSession & { oldId?: string | undefined }, seconds: number) {
+    const { oldId } = this;
+    this.oldId = undefined;
+    const saved = await save.call(this, seconds);
+    if (oldId !== undefined) await Session.adapter.destroy(oldId);
+    return saved;
+  };
+}
+
+/**
+ * A token bound to a Session lives while that Session does. The library asks besides that the Session still name the
+ * token's Grant; but of two apps opened at once in one browser the Session remembers the one that was saved last, and the
+ * other's tokens would be dead. A Grant that ended is known by its epoch.
+ */
+function bindTokensToSessionsAlone(provider: Provider): void {
+  type Bound = { readonly accountId?: string; readonly sessionUid?: string; readonly expiresWithSession?: boolean };
+  type Find = (value: string, options?: { readonly ignoreSessionBinding?: boolean }) => Promise<Bound | undefined>;
+  for (const Model of [provider.AccessToken, provider.RefreshToken, provider.AuthorizationCode]) {
+    const library = Model.find.bind(Model) as Find;
+    const find: Find = async (value, options) => {
+      const token = await library(value, { ...options, ignoreSessionBinding: true });
+      if (token?.expiresWithSession !== true || options?.ignoreSessionBinding === true) return token;
+      const session = await provider.Session.findByUid(token.sessionUid ?? '');
+      return session?.accountId === token.accountId ? token : undefined;
+    };
+    Object.assign(Model, { find });
+  }
 }
 
 /** A device page shown after an error belongs to a browser that may have no Session yet: the library answers 500 there. */

@@ -10,6 +10,7 @@ import { type Configuration, errors, type KoaContextWithOIDC, Provider } from 'o
 
 import type { Config } from '../config.ts';
 import type { Clock } from '../platform/clock.ts';
+import { StoreUnavailable } from '../store/port.ts';
 import { addressOf, type DeviceTraits } from './device.ts';
 import { loadGrant } from './grants.ts';
 import { overrideLibrary } from './overrides.ts';
@@ -28,14 +29,17 @@ const ANONYMOUS_SESSION_SECONDS = HOUR;
 const REFRESH_TOKEN_SECONDS = 30 * DAY;
 /** Longer than any chain of refreshes is meant to live: after a year a device signs in again. */
 const GRANT_SECONDS = 365 * DAY;
+const LONGEST_ASSERTION_SECONDS = HOUR;
 
 /** Builds a provider over these keys. Cheap (under a millisecond): rotation builds another and swaps. */
 export function createProvider(parts: ProviderParts, jwks: { keys: JWK[] }): Provider {
   const provider = new Provider(parts.config.issuer, configuration(parts, jwks));
   overrideLibrary(provider, parts);
-  provider.on('server_error', (ctx, err) =>
-    parts.log.error({ err, route: ctx.oidc?.route, requestId: ctx.state['requestId'] }, 'provider.failed'),
-  );
+  provider.on('server_error', (ctx, err) => {
+    // The library answers 500 to what its hooks throw; the web room makes it what it is (web/app.ts).
+    if (err instanceof StoreUnavailable) ctx.state['storeFault'] = err;
+    else parts.log.error({ err, route: ctx.oidc?.route, requestId: ctx.state['requestId'] }, 'provider.failed');
+  });
   return provider;
 }
 
@@ -64,6 +68,7 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
       dPoPSigningAlgValues: ['ES256', 'EdDSA'],
     },
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    assertJwtClientAuthClaimsAndHeader: async (_ctx, claims) => refuseLooseAssertion(claims, parts.clock),
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     extraClientMetadata: { properties: ['first_party', 'introspects'], validator: validateMetadata },
@@ -157,6 +162,19 @@ function resourceServer(config: Config, indicator: string) {
     accessTokenTTL: resource.accessTokenSeconds,
     jwt: { sign: { alg: 'ES256' as const } },
   };
+}
+
+/**
+ * An assertion is for us alone and for now (RFC 7523 §3): one that names other audiences may have been given to them, and
+ * each is remembered until it expires.
+ */
+function refuseLooseAssertion(claims: Record<string, unknown>, clock: Clock): void {
+  if (typeof claims['aud'] !== 'string') {
+    throw new errors.InvalidClientAuth('audience (aud) of the client assertion must be one string');
+  }
+  if (Number(claims['exp']) > clock.now().getTime() / 1000 + LONGEST_ASSERTION_SECONDS) {
+    throw new errors.InvalidClientAuth('expiration (exp) of the client assertion is too far away');
+  }
 }
 
 const WEB_URI_METADATA = ['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'initiate_login_uri'];

@@ -222,7 +222,7 @@ function callable(url: string): URL | OutboundFailure {
 }
 
 // Judges the address that is about to be used, and once more the one that was.
-function guardedConnector(options: OutboundOptions, timeoutMilliseconds: number): buildConnector.connector {
+export function guardedConnector(options: OutboundOptions, timeoutMilliseconds: number): buildConnector.connector {
   const allow = allowed(options.allow);
   const { certificateAuthorities } = options;
   const connect = buildConnector({

@@ -80,6 +80,7 @@ export function createApp(rooms: Rooms): Koa {
   app.use(answerForSelfContained(rooms));
   app.use(checkTokenAnswerAgain(rooms));
   app.use(hideKeptSecrets);
+  app.use(passOnStoreFaults);
   app.use((ctx, next) => compose(provider.current().middleware as Middleware[])(ctx, next));
   return app;
 }
@@ -90,6 +91,12 @@ function pinToIssuer(app: Koa, issuer: string): void {
   Object.defineProperties(app.request, {
     protocol: { get: () => protocol.slice(0, -1) },
     host: { get: () => host },
+    // A request target may be a whole URL, and Koa would believe it (RFC 9112 §3.2.2).
+    href: {
+      get(this: Koa.Request) {
+        return `${issuer}${this.path}${this.search}`;
+      },
+    },
   });
 }
 
@@ -246,6 +253,12 @@ function checkTokenAnswerAgain({ store }: Rooms): Middleware {
     ctx.status = 400;
     ctx.body = { error: 'invalid_grant', error_description: 'access was ended by a sign-out' };
   };
+}
+
+/** A store that failed under one of the library's hooks is 503 like any other (CVE-2020-15223). */
+async function passOnStoreFaults(ctx: Context, next: Next): Promise<void> {
+  await next();
+  if (ctx.state['storeFault'] !== undefined) throw ctx.state['storeFault'];
 }
 
 /** A registered Client that reads its record is not shown the digest that is kept in place of its secret. */

@@ -17,7 +17,7 @@ import type { Gate } from './victim.ts';
 import { loadVictim, type Victim } from './victims.ts';
 
 /** Longer than any lease: what the dead held is free when the next one starts. */
-const BETWEEN_LIVES_SECONDS = 61;
+const LONGER_THAN_A_LEASE_SECONDS = 61;
 const PATIENCE_MS = 20_000;
 
 /** One device's sign-in at one Client, as the test remembers it. */
@@ -34,23 +34,32 @@ export type Resident = {
   newPassword?: string;
 };
 
+export type Life = {
+  readonly gate?: Gate;
+  readonly quiet?: boolean;
+  /** Begins when every lease of the dead is over. */
+  readonly afterLeases?: boolean;
+};
+
 export type Haunted = {
   readonly issuer: string;
+  readonly file: string;
   readonly ledger: Ledger;
   readonly player: Client;
   readonly theatre: Client;
-  readonly phone: Client;
   readonly library: Client;
   readonly kills: Map<string, number>;
   /** Milliseconds from being told to start to serving, of each life. */
   readonly starts: number[];
   victim(): Victim;
   /** The next life. The last one must have ended. */
-  start(options?: { gate?: Gate | null; quiet?: boolean }): Promise<Victim>;
+  start(options?: Life): Promise<Victim>;
+  /** The next life, killed that soon after it was told to start. */
+  startToBeKilled(milliseconds: number): Promise<void>;
   /** Waits for the present life to end, by SIGKILL; counts it. */
   death(kind: string): Promise<void>;
-  /** A new person, signed in at four apps in two browsers. */
-  resident(): Promise<Resident>;
+  /** A new person, signed in at two apps in one browser; and at one of them in a second browser, if they have two. */
+  resident(options?: { browsers: 1 | 2 }): Promise<Resident>;
   /** Presses the button, or changes the password; resolves to whether it was answered. */
   signOut(resident: Resident, how: 'button' | 'password'): Promise<'answered' | 'cut'>;
   /** Until nothing is owed any more. */
@@ -64,7 +73,10 @@ afterEach(async () => {
 
 const SECRET = 'a secret that only its client knows, 0123456789';
 
-export async function haunted(): Promise<Haunted> {
+export async function haunted({
+  secondsBetweenLives = LONGER_THAN_A_LEASE_SECONDS,
+  boundable = false,
+} = {}): Promise<Haunted> {
   const folder = mkdtempSync(join(tmpdir(), 'curfew-haunted-'));
   const ledger = await openLedger();
   const port = await freePort();
@@ -83,16 +95,11 @@ export async function haunted(): Promise<Haunted> {
       clients: setups,
     }),
   );
-  const [player, theatre, phone, library] = setups.map((setup) => createClient(issuer, setup)) as [
-    Client,
-    Client,
-    Client,
-    Client,
-  ];
+  const [player, theatre, library] = setups.map((setup) => createClient(issuer, setup)) as [Client, Client, Client];
   const kills = new Map<string, number>();
   const starts: number[] = [];
-  let lives = 0;
-  let next = loadVictim();
+  let secondsAhead = 0;
+  let next = loadVictim({ boundable });
   let victim: Victim | undefined;
   let nth = 0;
 
@@ -104,12 +111,18 @@ export async function haunted(): Promise<Haunted> {
     rmSync(folder, { recursive: true, force: true });
   });
 
+  const nextLife = ({ gate, quiet = false, afterLeases = false }: Life): Promise<{ milliseconds: number }> => {
+    victim = next;
+    next = loadVictim({ boundable });
+    secondsAhead += afterLeases ? LONGER_THAN_A_LEASE_SECONDS : secondsBetweenLives;
+    return victim.ask('start', { file, secondsAhead, gate: gate ?? null, quiet });
+  };
   const house: Haunted = {
     issuer,
+    file,
     ledger,
     player,
     theatre,
-    phone,
     library,
     kills,
     starts,
@@ -117,16 +130,18 @@ export async function haunted(): Promise<Haunted> {
       if (victim === undefined) throw new Error('nobody lives here');
       return victim;
     },
-    async start({ gate = null, quiet = false } = {}) {
-      victim = next;
-      next = loadVictim();
-      lives += 1;
-      const secondsAhead = lives * BETWEEN_LIVES_SECONDS;
-      const starting = victim.ask('start', { file, secondsAhead, gate, quiet });
-      if (gate === null) starts.push((await starting).milliseconds);
+    async start(life = {}) {
+      const starting = nextLife(life);
+      if (life.gate === undefined) starts.push((await starting).milliseconds);
       // With a gate it may be dead before it could say that it had started.
       else await starting.catch(() => {});
-      return victim;
+      return house.victim();
+    },
+    async startToBeKilled(milliseconds) {
+      const starting = nextLife({});
+      const { kill } = house.victim();
+      setTimeout(kill, milliseconds);
+      await starting.catch(() => {});
     },
     async death(kind) {
       const signal = await inTime(`a death ${kind}`, house.victim().ended);
@@ -135,14 +150,15 @@ export async function haunted(): Promise<Haunted> {
       kills.set(kind, (kills.get(kind) ?? 0) + 1);
       await ledger.noteKill();
     },
-    async resident() {
+    async resident({ browsers } = { browsers: 1 }) {
       const username = `resident-${nth++}`;
       const named = { username, email: `${username}@example.test`, password: `lantern over a quiet harbour ${nth}` };
       const { id } = await house.victim().ask('createPerson', named);
       const person = createPerson({ issuer, id, ...named });
       const [first, second] = [person.browser(), person.anotherBrowser()];
       const signedIn = [];
-      for (const client of [player, theatre, phone]) signedIn.push(await signInAt(client, person, first));
+      for (const client of [player, theatre]) signedIn.push(await signInAt(client, person, first));
+      if (browsers === 1) return { person, signedIn, browsers: [copyOf(first)], since: [] };
       signedIn.push(await signInAt(player, person, second));
       return { person, signedIn, browsers: [first, second].map(copyOf), since: [] };
     },
@@ -182,39 +198,48 @@ export async function signInAt(client: Client, person: Person, browser: Browser)
 }
 
 /** Nothing that was issued before the Sign-out opens anything. */
-export async function expectDead({ library, issuer }: Haunted, { signedIn, browsers }: Resident): Promise<void> {
-  for (const { client, tokens } of signedIn) {
-    expect(await library.introspect(tokens.access_token)).toEqual({ active: false });
-    expect(await library.introspect(tokens.refresh_token)).toEqual({ active: false });
-    expect(await client.refresh(tokens)).toEqual({ error: 'invalid_grant' });
-    expect((await client.userinfo(tokens)).status).toBe(401);
+export async function expectDead({ library }: Haunted, { signedIn, browsers }: Resident): Promise<void> {
+  const answers = await Promise.all(
+    signedIn.map(async ({ client, tokens }) => [
+      await library.introspect(tokens.access_token),
+      await library.introspect(tokens.refresh_token),
+      await client.refresh(tokens),
+      (await client.userinfo(tokens)).status,
+    ]),
+  );
+  for (const answer of answers) {
+    expect(answer).toEqual([{ active: false }, { active: false }, { error: 'invalid_grant' }, 401]);
   }
-  for (const browser of browsers) {
-    const thief = copyOf(browser);
-    await thief.open('/account');
-    expect(new URL(thief.page.url).pathname, `a cookie of ${issuer}`).toBe('/sign-in');
-  }
+  expect(await Promise.all(browsers.map(accountPage))).toEqual(browsers.map(() => '/sign-in'));
 }
 
 /** Everything issued still works; nothing is used up by asking. */
 export async function expectAlive({ library }: Haunted, { signedIn, browsers }: Resident): Promise<void> {
-  for (const { tokens } of signedIn) {
-    expect(await library.introspect(tokens.refresh_token)).toMatchObject({ active: true });
-    expect(await library.introspect(tokens.access_token)).toMatchObject({ active: true });
-  }
-  for (const browser of browsers) {
-    const own = copyOf(browser);
-    await own.open('/account');
-    expect(new URL(own.page.url).pathname).toBe('/account');
-  }
+  const answers = await Promise.all(signedIn.map(({ tokens }) => library.introspect(tokens.refresh_token)));
+  expect(answers.map(({ active }) => active)).toEqual(signedIn.map(() => true));
+  expect(await Promise.all(browsers.map(accountPage))).toEqual(browsers.map(() => '/account'));
+}
+
+/** Where somebody with this browser's cookies gets who asks for the account. */
+async function accountPage(browser: Browser): Promise<string> {
+  const thief = copyOf(browser);
+  await thief.open('/account');
+  return new URL(thief.page.url).pathname;
 }
 
 /** Every Client that had a Client Session of this resident was told, and nobody was told of what came after. */
 export function expectTold({ ledger, player, theatre }: Haunted, { person, signedIn, since }: Resident): void {
   const told = ledger.entries.filter(({ claims }) => claims.sub === person.id);
   for (const { client, sid } of signedIn) {
-    if (client === player) expect(told.filter((entry) => entry.claims.sid === sid).length, `${person.username} at player`).toBeGreaterThan(0);
-    if (client === theatre) expect(told.filter((entry) => entry.client === 'theatre').length, `${person.username} at theatre`).toBeGreaterThan(0);
+    if (client === player)
+      expect(told.filter((entry) => entry.claims.sid === sid).length, `${person.username} at player`).toBeGreaterThan(
+        0,
+      );
+    if (client === theatre)
+      expect(
+        told.filter((entry) => entry.client === 'theatre').length,
+        `${person.username} at theatre`,
+      ).toBeGreaterThan(0);
   }
   for (const { sid } of since) expect(told.some((entry) => entry.claims.sid === sid)).toBe(false);
 }
@@ -280,12 +305,6 @@ function clientSetups(ledgerUrl: string): ClientSetup[] {
       ...code,
       redirect_uris: ['http://theatre.test/callback'],
       backchannel_logout_uri: `${ledgerUrl}/theatre`,
-    },
-    {
-      client_id: 'phone',
-      token_endpoint_auth_method: 'none',
-      ...code,
-      redirect_uris: ['http://phone.test/callback'],
     },
     {
       client_id: 'library',

@@ -6,7 +6,7 @@ import type { Seams } from '../../src/compose.ts';
 import { startServer, type RunningServer } from '../../src/main.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { readConfig } from '../../src/read-config.ts';
+import { readConfig } from '../../src/config/read.ts';
 import type { Store } from '../../src/store/port.ts';
 
 /** Where it dies; `hold-fan-out` says that it got there, and waits for what its parent does. */
@@ -25,11 +25,11 @@ export type Orders = {
   start: { file: string; secondsAhead: number; gate: Gate | null; quiet: boolean };
   arm: { gate: Gate | null };
   createPerson: { username: string; email: string; password: string };
-  settle: Record<never, never>;
+  settle: object;
 };
 export type Answers = {
   start: { milliseconds: number };
-  arm: Record<never, never>;
+  arm: object;
   createPerson: { id: string };
   settle: { pending: number; delivered: number; dead: number };
 };
@@ -37,8 +37,8 @@ export type Order = { [Kind in keyof Orders]: { id: number; kind: Kind } & Order
 export type Word = { id: number; answer?: unknown; fault?: string } | { reached: Gate };
 
 const CHEAP_HASHING = { memoryKiB: 1024, iterations: 1, parallelism: 1 };
-/** Small, so that three Client Sessions are several batches. */
-const BATCH = 2;
+/** Small, so that two Client Sessions are several batches. */
+const BATCH = 1;
 
 let gate: Gate | null = null;
 let quiet = false;
@@ -85,8 +85,7 @@ function gated(store: Store): Store {
         await revocations.fanOut(batch);
         if (gate === 'between-batches') return die();
       },
-      completeSignOut: (signOut) =>
-        gate === 'before-complete' ? die() : revocations.completeSignOut(signOut),
+      completeSignOut: (signOut) => (gate === 'before-complete' ? die() : revocations.completeSignOut(signOut)),
     },
     deliveries: {
       ...deliveries,
@@ -133,7 +132,8 @@ async function obey(order: Order): Promise<unknown> {
 process.on('message', (order: Order) => {
   obey(order).then(
     (answer) => say({ id: order.id, answer }),
-    (fault: unknown) => say({ id: order.id, fault: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) }),
+    (fault: unknown) =>
+      say({ id: order.id, fault: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) }),
   );
 });
 // Nobody is left to kill it.

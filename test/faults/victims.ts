@@ -1,5 +1,5 @@
 /** The parent's side of victim.ts: one that runs, and one that is loaded already and waits for its turn. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
@@ -11,28 +11,27 @@ export type Victim = {
   /** Resolves when it waits at the gate. */
   reached(gate: Gate): Promise<void>;
   kill(): void;
+  /** No file of a boundable victim may grow past this. */
+  boundFiles(bytes: number | 'unlimited'): void;
   /** Resolves to the signal it died of, or the code it ended with. */
   readonly ended: Promise<string>;
   /** What it wrote to stderr: errors alone. */
   complaints(): string;
 };
 
-/** Loads a victim's modules. It opens nothing until it is asked to start. */
-export function loadVictim(options: { readonly fileSizeLimitBytes?: number } = {}): Victim {
+/**
+ * Loads a victim's modules. It opens nothing until it is asked to start. `boundable`: its files can be kept from growing,
+ * and then it sees writes fail, as on a full disk, and not the signal that would end it.
+ */
+export function loadVictim({ boundable = false } = {}): Victim {
   const script = new URL('./victim.ts', import.meta.url).pathname;
+  const shell = { execPath: '/bin/sh', execArgv: ['-c', `trap '' XFSZ; exec "$0" "$@"`, process.execPath] };
   const child = fork(script, [], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'curfew-faults-compile-cache') },
-    ...limitedFileSize(options.fileSizeLimitBytes),
+    ...(boundable ? shell : {}),
   });
   return victimOf(child);
-}
-
-function limitedFileSize(bytes: number | undefined) {
-  // The signal would end the process; ignored, writing fails instead, as it does on a full disk.
-  if (bytes === undefined) return {};
-  const limits = `trap '' XFSZ; ulimit -S -f ${Math.floor(bytes / 512)}; exec "$0" "$@"`;
-  return { execPath: '/bin/sh', execArgv: ['-c', limits, process.execPath] };
 }
 
 function victimOf(child: ChildProcess): Victim {
@@ -71,6 +70,7 @@ function victimOf(child: ChildProcess): Victim {
       }),
     reached: (gate) => gateOf(gate).promise,
     kill: () => void child.kill('SIGKILL'),
+    boundFiles: (bytes) => void execFileSync('prlimit', ['--pid', String(child.pid), `--fsize=${bytes}:`]),
     ended,
     complaints: () => complaints,
   };

@@ -7,7 +7,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-import { afterEach, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 
 import { noteEpochs, withLineage } from '../../src/oidc/lineage.ts';
 import type { Browser } from '../support/browser.ts';
@@ -56,8 +56,31 @@ export async function hostileWorld({ faults = false, ...options }: HostileOption
   return hostile;
 }
 
+/**
+ * One world for the tests of a file that leave it as it was. Each uses browsers of its own; what one adds (a sign-in),
+ * none of the others may notice.
+ */
+export function sharedWorld(options: HostileOptions = {}): () => HostileWorld {
+  let shared: HostileWorld | undefined;
+  const get = (): HostileWorld => {
+    if (shared === undefined) throw new Error('the shared world is there only while tests run');
+    return shared;
+  };
+  beforeAll(async () => {
+    shared = await hostileWorld({ ...options, lasts: true });
+    open.splice(0);
+  });
+  afterEach(() => judgeLog(get(), options.faults === true));
+  afterAll(() => get().stop());
+  return get;
+}
+
+const judged = new WeakMap<readonly string[], number>();
+
 function judgeLog({ logged }: HostileWorld, faults: boolean): void {
-  for (const line of logged) {
+  const fresh = logged.slice(judged.get(logged) ?? 0);
+  judged.set(logged, logged.length);
+  for (const line of fresh) {
     expect(line.endsWith('\n') && line.indexOf('\n') === line.length - 1, `one line per event: ${line}`).toBe(true);
     const entry = JSON.parse(line) as { event: string; status?: number };
     if (entry.event !== 'http.answered') {
@@ -201,7 +224,12 @@ function holdingsOf({ folder, core }: World): string[] {
   }
 }
 
-const readable = (_name: string, value: unknown): unknown => (value instanceof Uint8Array ? digestOf(value) : value);
+// Keys in one order: a payload saved again is the same payload.
+function readable(_name: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return digestOf(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
 const digestOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').slice(0, 12);
 
 /** What an artifact says, without what each visit of its browser renews; nothing for a browser nobody is signed in to. */

@@ -32,11 +32,13 @@ export class Browser {
     return this.request('GET', new URL(pathOrUrl, this.origin));
   }
 
-  /** Presses a button of the present page by its label, filling in fields; `nth` where several have the label. */
-  async press(label: string, fields: Record<string, string> = {}, { nth = 0 } = {}): Promise<Page> {
+  /** Presses a button of the present page by its label, filling in fields (undefined unticks one); `nth` where several have the label. */
+  async press(label: string, fields: Record<string, string | undefined> = {}, { nth = 0 } = {}): Promise<Page> {
     const { form, button } = this.findButton(label, nth);
     const values = new URLSearchParams();
-    for (const [name, value] of Object.entries({ ...form.fields, ...fields })) values.append(name, value);
+    for (const [name, value] of Object.entries({ ...form.fields, ...fields })) {
+      if (value !== undefined) values.append(name, value);
+    }
     if (button.name !== undefined) values.append(button.name, button.value ?? '');
     return this.request('POST', new URL(form.action, this.page.url), values);
   }
@@ -83,7 +85,9 @@ export class Browser {
 
   cookieHeader(url: URL): string {
     return [...this.cookies]
-      .filter(([, { path }]) => url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`))
+      .filter(
+        ([, { path }]) => url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`),
+      )
       .map(([key, { value }]) => `${key.slice(0, key.indexOf(' '))}=${value}`)
       .join('; ');
   }
@@ -109,7 +113,9 @@ export class Browser {
       form.buttons.filter((button) => button.label === label).map((button) => ({ form, button })),
     )[nth];
     if (found === undefined) {
-      throw new Error(`no button "${label}" on ${this.page.url} (${this.page.status} ${this.heading}): ${this.buttons.join(', ')}`);
+      throw new Error(
+        `no button "${label}" on ${this.page.url} (${this.page.status} ${this.heading}): ${this.buttons.join(', ')}`,
+      );
     }
     return found;
   }
@@ -160,7 +166,9 @@ function attribute(attributes: string, name: string): string | undefined {
 }
 
 function plain(html: string): string {
-  return decode(html.replaceAll(/<[^>]*>/g, '')).replaceAll(/\s+/g, ' ').trim();
+  return decode(html.replaceAll(/<[^>]*>/g, ''))
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }
 
 function decode(html: string): string {

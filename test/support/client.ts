@@ -22,9 +22,17 @@ export type Client = {
   readonly id: string;
   readonly setup: ClientSetup;
   /** The authorization request's address, and the verifier that goes with it. */
-  authorization(parameters?: RequestParameters): { readonly url: string; readonly verifier: string; readonly state: string };
+  authorization(parameters?: RequestParameters): {
+    readonly url: string;
+    readonly verifier: string;
+    readonly state: string;
+  };
   /** Signs a person in through a browser, consenting if asked; resolves to the code. */
-  obtainCode(person: Person, browser?: Browser, parameters?: RequestParameters): Promise<{ code: string; verifier: string }>;
+  obtainCode(
+    person: Person,
+    browser?: Browser,
+    parameters?: RequestParameters,
+  ): Promise<{ code: string; verifier: string }>;
   exchange(code: string, verifier: string): Promise<Answer>;
   /** The whole way: browser, code, tokens. */
   signIn(person: Person, browser?: Browser, parameters?: RequestParameters): Promise<Tokens>;
@@ -36,7 +44,12 @@ export type Client = {
   /** A form posted to an endpoint with this Client's authentication. */
   post(path: string, form: Record<string, string>): Promise<Answer>;
   /** Starts the device flow (RFC 8628 §3.1). */
-  startDevice(): Promise<{ device_code: string; user_code: string; verification_uri: string; verification_uri_complete: string }>;
+  startDevice(): Promise<{
+    device_code: string;
+    user_code: string;
+    verification_uri: string;
+    verification_uri_complete: string;
+  }>;
   /** Approves a device code in a person's browser. */
   approveDevice(person: Person, userCode: string, browser?: Browser): Promise<Browser>;
   pollDevice(deviceCode: string): Promise<Answer>;
@@ -52,7 +65,9 @@ export function createClient(issuer: string, setup: ClientSetup): Client {
     const headers: Record<string, string> = { accept: 'application/json' };
     const body = new URLSearchParams(form);
     if (secret === undefined) body.set('client_id', id);
-    else headers['authorization'] = `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`;
+    else
+      headers['authorization'] =
+        `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`;
     const response = await fetch(new URL(path, issuer), { method: 'POST', headers, body });
     const text = await response.text();
     return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
@@ -94,7 +109,9 @@ export function createClient(issuer: string, setup: ClientSetup): Client {
       if (browser.left === undefined && browser.buttons.includes('Allow')) await browser.press('Allow');
       const code = browser.left?.searchParams.get('code');
       if (!code) {
-        throw new Error(`no code for ${id}: ${browser.left?.href ?? `${browser.page.status} ${browser.heading} at ${browser.path}`}`);
+        throw new Error(
+          `no code for ${id}: ${browser.left?.href ?? `${browser.page.status} ${browser.heading} at ${browser.path}`}`,
+        );
       }
       return { code, verifier };
     },

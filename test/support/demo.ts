@@ -1,6 +1,6 @@
 /** The demo as a newcomer starts it, in a folder of its own and on free ports; gone, with all its programs, when the test ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,12 +57,14 @@ export function launchDemo({ folder = temporaryFolder(), args = [] as readonly s
   child.stdout.on('data', (chunk) => (text.said += String(chunk)));
   child.stderr.on('data', (chunk) => (text.complained += String(chunk)));
   const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  const running = (): Running => JSON.parse(readFileSync(join(folder, 'running.json'), 'utf8')) as Running;
   onTestFinished(async () => {
-    // Its programs end by their leashes.
     child.kill('SIGKILL');
     await ended;
+    if (!existsSync(join(folder, 'running.json'))) return;
+    // Its programs end by their leashes.
+    for (const { pid } of Object.values(running().services)) await until(`process ${pid} is gone`, () => isGone(pid));
   });
-  const running = (): Running => JSON.parse(readFileSync(join(folder, 'running.json'), 'utf8')) as Running;
   return { child, folder, ended, running, said: () => text.said, complained: () => text.complained };
 }
 
@@ -72,10 +74,6 @@ export async function startDemo(options: Parameters<typeof launchDemo>[0] = {}):
   await until('the demo is ready', () => {
     if (demo.child.exitCode !== null) throw new Error(`the demo ended: ${demo.said()}${demo.complained()}`);
     return demo.said().includes('Ctrl-C');
-  });
-  const { services } = demo.running();
-  onTestFinished(async () => {
-    for (const { pid } of Object.values(services)) await until(`process ${pid} is gone`, () => isGone(pid));
   });
   const line = (name: string): string => {
     const value = new RegExp(`^${name}: (\\S+)$`, 'm').exec(demo.said())?.[1];

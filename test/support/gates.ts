@@ -122,7 +122,14 @@ export function saw(calls: readonly Call[], key: string): boolean {
 }
 
 /** One way through a race: where the request was held, and what it had done by then. */
-export type Step = { readonly position: number; readonly held: Call | undefined; readonly passed: readonly Call[] };
+export type Step = {
+  readonly position: number;
+  /** Undefined when it had answered. */
+  readonly held: Call | undefined;
+  /** The last call was made; only the answer was not out yet. */
+  readonly last: boolean;
+  readonly passed: readonly Call[];
+};
 
 /**
  * Runs the same race once for each call the request makes, held before that call while `meanwhile` happens; then once
@@ -150,7 +157,7 @@ export async function atEveryStep<Subject, Outcome>(
     gate.open();
     const outcome = await answer;
     try {
-      await race.afterwards(subject, outcome, { position, held, passed });
+      await race.afterwards(subject, outcome, { position, held, last: side === 'after', passed });
     } catch (fault) {
       const where = held === undefined ? 'after the answer' : `${side} call ${position}, ${held.method}`;
       if (fault instanceof Error) fault.message = `${where}: ${fault.message}`;

@@ -71,6 +71,8 @@ export type World = {
 
 export type WorldOptions = {
   readonly fakeTime?: boolean;
+  /** Outlives the test that started it; whoever asks for that stops it. */
+  readonly lasts?: boolean;
   readonly seams?: Seams;
   readonly clients?: readonly ClientSetup[];
   readonly configuration?: Record<string, unknown>;
@@ -116,7 +118,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     stopped = true;
     await stop();
   };
-  open.push(stopOnce);
+  if (options.lasts !== true) open.push(stopOnce);
   const client = (id: string): Client => {
     const setup = setups.find((candidate) => candidate.client_id === id);
     if (setup === undefined) throw new Error(`no client ${id}`);

@@ -15,6 +15,7 @@ export function operationRoutes(house: House): void {
   router.get('/readyz', async (ctx) => {
     const store_ = await answersInTime(clock, () => store.ping());
     ctx.status = store_ === 'answers' ? 200 : 503;
+    if (store_ !== 'answers') ctx.set('Retry-After', '1');
     ctx.body = { status: store_ === 'answers' ? 'ready' : 'not-ready', store: store_ };
   });
 

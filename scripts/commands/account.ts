@@ -1,0 +1,203 @@
+/** `curfew account …`: people, as an operator deals with them. Whatever takes access away is a Sign-out in the same write. */
+import type { Command } from 'commander';
+
+import { REASONS } from '../../src/compose.ts';
+import { type ExitCode, Refused } from '../terminal/outcome.ts';
+import { counted } from '../terminal/text.ts';
+import { type Account, accountNamed, allPages, instant, waitSeconds } from './arguments.ts';
+import { agree, type House, type Shell } from './house.ts';
+import { hashPassword, readPassword } from './new-password.ts';
+import { tellClients, USUAL_WAIT_SECONDS } from './telling.ts';
+
+type Create = { username: string; email: string; passwordFile?: string; admin?: boolean };
+type Ending = { yes?: boolean; wait: number };
+type SetPassword = { passwordFile?: string; keepDevices?: boolean; wait: number };
+
+const WAIT = ['--wait <seconds>', 'how long to go on telling apps from here', waitSeconds, USUAL_WAIT_SECONDS] as const;
+
+export function accountCommands(program: Command, shell: Shell): void {
+  const account = program.command('account').description('accounts; each is named by username, e-mail address or id');
+  account
+    .command('create')
+    .description('create an account; asks for a password, or takes one from a file')
+    .requiredOption('--username <name>', 'letters, digits, dots, dashes, underscores')
+    .requiredOption('--email <address>', 'where mail goes')
+    .option('--password-file <file>', 'a file with the password on its first line; - is stdin')
+    .option('--admin', 'may use the admin pages and see every receipt')
+    .action((options: Create) => shell.inHouse((house) => create(house, options)));
+  account
+    .command('list')
+    .description('every account')
+    .action(() => shell.inHouse(list));
+  account
+    .command('show <account>')
+    .description('one account')
+    .action((name: string) => shell.inHouse((house) => show(house, name)));
+  account
+    .command('disable <account>')
+    .description('end the access of an account and keep it out; asks first')
+    .option('--yes', 'do not ask')
+    .option(...WAIT)
+    .action((name: string, options: Ending) => shell.inHouse((house) => end(house, name, 'disabled', options)));
+  account
+    .command('enable <account>')
+    .description('let a disabled account sign in again')
+    .action((name: string) => shell.inHouse((house) => enable(house, name)));
+  account
+    .command('delete <account>')
+    .description('end the access of an account and erase who it was, for good; asks first')
+    .option('--yes', 'do not ask')
+    .option(...WAIT)
+    .action((name: string, options: Ending) => shell.inHouse((house) => end(house, name, 'deleted', options)));
+  account
+    .command('set-password <account>')
+    .description('set a new password and sign the account out of all devices')
+    .option('--password-file <file>', 'a file with the password on its first line; - is stdin')
+    .option('--keep-devices', 'leave its devices signed in')
+    .option(...WAIT)
+    .action((name: string, options: SetPassword) => shell.inHouse((house) => setPassword(house, name, options)));
+}
+
+async function create(house: House, { username, email, passwordFile, admin = false }: Create): Promise<ExitCode> {
+  const { core, terminal } = house;
+  const password = await readPassword(terminal, passwordFile);
+  const hash = password === null ? null : await hashPassword(house, { password, username, email });
+  const created = await core.accounts.create({
+    username,
+    email,
+    admin,
+    ...(hash === null ? {} : { passwordHash: hash }),
+  });
+  if ('refused' in created) throw new Refused(created.problem, { fix: 'choose another one' });
+  if (hash === null) {
+    terminal.note(
+      `No password was given, so ${created.account.username} cannot sign in by password yet: \`curfew account set-password\`.`,
+    );
+  }
+  present(house, created.account);
+  return 0;
+}
+
+async function list({ core, terminal }: House): Promise<ExitCode> {
+  await terminal.printList({
+    pages: allPages(core.accounts.list, ({ id }) => id),
+    columns: [
+      { title: 'username', of: ({ username }) => username || '–' },
+      { title: 'e-mail', of: ({ email }) => email || '–' },
+      { title: 'status', of: ({ status, admin }) => (admin ? `${status}, admin` : status) },
+      { title: 'created', of: ({ createdAt }) => createdAt.toISOString().slice(0, 10), whole: true },
+      { title: 'id', of: ({ id }) => id, whole: true },
+    ],
+    json: accountJson,
+    none: 'There are no accounts yet: `curfew account create`.',
+  });
+  return 0;
+}
+
+async function show(house: House, name: string): Promise<ExitCode> {
+  present(house, await accountNamed(house.core, name));
+  return 0;
+}
+
+async function end(
+  house: House,
+  name: string,
+  status: 'disabled' | 'deleted',
+  { yes = false, wait }: Ending,
+): Promise<ExitCode> {
+  const { core, terminal } = house;
+  const account = await accountNamed(core, name);
+  if (account.status === status) {
+    terminal.note(`${called(account)} is ${status} already; nothing was changed.`);
+    present(house, account);
+    return 0;
+  }
+  refuseDeleted(account);
+  const scope = { kind: 'account', accountId: account.id } as const;
+  const [{ clients }, notices] = await Promise.all([core.signOuts.preview(scope), core.fanOut.foresee(scope)]);
+  await agree(terminal, {
+    yes,
+    about: [
+      `${called(account)} will be ${status}${status === 'deleted' ? ', name and e-mail address erased, for good' : ''}.`,
+      `Access ends on every device, at ${counted(clients, 'app')}; ${counted(notices, 'notice')} to deliver.`,
+    ],
+    question: `${status === 'deleted' ? 'Delete' : 'Disable'} ${account.username}?`,
+  });
+  const signOut = await core.signOuts.prepare({ scope, reason: REASONS[status], actor: { kind: 'operator' } });
+  const set = await core.store.accounts.setStatus({ accountId: account.id, status, signOut });
+  if (set === 'unknown') throw new Refused(`${called(account)} was deleted meanwhile`);
+  core.signOuts.written();
+  const { exitCode } = await tellClients(house, signOut.id, wait);
+  present(house, await accountNamed(core, account.id));
+  return exitCode;
+}
+
+async function enable(house: House, name: string): Promise<ExitCode> {
+  const { core } = house;
+  const account = await accountNamed(core, name);
+  refuseDeleted(account);
+  await core.store.accounts.setStatus({ accountId: account.id, status: 'active' });
+  present(house, await accountNamed(core, account.id));
+  return 0;
+}
+
+async function setPassword(
+  house: House,
+  name: string,
+  { passwordFile, keepDevices = false, wait }: SetPassword,
+): Promise<ExitCode> {
+  const { core, terminal } = house;
+  const account = await accountNamed(core, name);
+  refuseDeleted(account);
+  const password = await readPassword(terminal, passwordFile);
+  if (password === null) {
+    throw new Refused('there is no terminal to ask for a password at', { fix: 'name a --password-file; - is stdin' });
+  }
+  const hash = await hashPassword(house, { password, username: account.username, email: account.email });
+  const order = {
+    scope: { kind: 'account', accountId: account.id },
+    reason: REASONS.password,
+    actor: { kind: 'operator' },
+  } as const;
+  const signOut = keepDevices ? undefined : await core.signOuts.prepare(order);
+  const set = await core.store.accounts.setPassword({
+    accountId: account.id,
+    hash,
+    changedAt: core.clock.now(),
+    ...(signOut === undefined ? {} : { signOut }),
+  });
+  if (set !== 'set') throw new Refused(`${called(account)} was deleted meanwhile`);
+  core.signOuts.written();
+  const exitCode = signOut === undefined ? 0 : (await tellClients(house, signOut.id, wait)).exitCode;
+  if (keepDevices) terminal.note('Its devices stay signed in.');
+  present(house, await accountNamed(core, account.id));
+  return exitCode;
+}
+
+/** The account as scripts read it. */
+function accountJson({ id, username, email, status, createdAt }: Account) {
+  return { id, username, email, status, createdAt: createdAt.toISOString() };
+}
+
+function present({ terminal }: House, account: Account): void {
+  terminal.printJson(accountJson(account));
+  terminal.printFacts([
+    ['id', account.id],
+    ['username', account.username || '–'],
+    ['e-mail', account.email || '–'],
+    ['status', account.status],
+    ['admin', account.admin ? 'yes' : 'no'],
+    ['created', instant(account.createdAt)],
+    ['password set', account.passwordChangedAt === null ? 'no password' : instant(account.passwordChangedAt)],
+  ]);
+}
+
+function called({ username, id }: Account): string {
+  return username === '' ? `The account ${id}` : `${username} (${id})`;
+}
+
+function refuseDeleted(account: Account): void {
+  if (account.status === 'deleted') {
+    throw new Refused(`the account ${account.id} was deleted, which cannot be undone`, { fix: 'create another one' });
+  }
+}

@@ -1,0 +1,127 @@
+/** `curfew doctor`: looks at everything that must be right, changes nothing, and says how to mend what is not. */
+import type { Command } from 'commander';
+
+import { existsSync } from 'node:fs';
+import { KeyringProblem, StoreUnavailable, StoreUnusable } from '../../src/compose.ts';
+import type { ExitCode } from '../terminal/outcome.ts';
+import type { Style, Terminal } from '../terminal/terminal.ts';
+import { harmless } from '../terminal/text.ts';
+import { configurationOf, openCore, type Shell } from './house.ts';
+import { checkBlocklist, checkIssuer } from './doctor-surroundings.ts';
+import { checkClock, checkDeliveries, checkKeys, checkStore } from './doctor-house.ts';
+import { checkBackChannels } from './doctor-clients.ts';
+
+/** One thing that was looked at. */
+export type Finding = {
+  readonly check: string;
+  readonly status: 'ok' | 'warning' | 'problem';
+  readonly found: string;
+  readonly fix?: string;
+};
+
+type Config = ReturnType<typeof configurationOf>['config'];
+
+export function doctorCommand(program: Command, shell: Shell): void {
+  program
+    .command('doctor')
+    .description('check configuration, keys, store, clock and who can be reached')
+    .action(() => shell.alone(() => examine(shell)));
+}
+
+async function examine({ terminal, configFile }: Shell): Promise<ExitCode> {
+  const { config, warnings, source } = configurationOf(configFile);
+  const from = source.file ?? 'built-in development defaults';
+  const findings: Finding[] = [
+    { check: 'configuration', status: 'ok', found: from },
+    ...warnings.map(({ path, problem, fix }): Finding => ({
+      check: 'configuration',
+      status: 'warning',
+      found: `${path} ${problem}`,
+      fix,
+    })),
+    ...(await examineHouse(config, terminal)),
+    checkBlocklist(),
+    await checkIssuer(config.issuer),
+  ];
+  const ok = findings.every(({ status }) => status !== 'problem');
+  terminal.printJson({ ok, checks: findings.map(({ fix = null, ...finding }) => ({ ...finding, fix })) });
+  terminal.print(...findingLines(findings, terminal));
+  return ok ? 0 : 1;
+}
+
+/** Keyring and store, and then all that is in them. Nothing is created here: a first start does that. */
+async function examineHouse(config: Config, terminal: Terminal): Promise<Finding[]> {
+  if (!existsSync(config.store.path)) {
+    const found = `there is no database at ${config.store.path} yet`;
+    return [
+      { check: 'store', status: 'warning', found, fix: 'the first `curfew serve` makes one; or correct `store`' },
+    ];
+  }
+  let core: Awaited<ReturnType<typeof openCore>>;
+  try {
+    core = await openCore(config, terminal);
+  } catch (fault) {
+    return [whyClosed(fault)];
+  }
+  try {
+    const keyring: Finding = {
+      check: 'keyring',
+      status: 'ok',
+      found: `${config.keyringFile}, private to its owner, belongs to this store`,
+    };
+    const store = await checkStore(core);
+    if (store.some(({ status }) => status === 'problem')) return [keyring, ...store];
+    const inside = [checkClock(core), checkKeys(core), checkDeliveries(core), checkBackChannels(core)];
+    return [keyring, ...store, ...(await Promise.all(inside)).flat()];
+  } finally {
+    await core.close();
+  }
+}
+
+function whyClosed(fault: unknown): Finding {
+  if (fault instanceof KeyringProblem) {
+    return { check: 'keyring', status: 'problem', found: fault.message, fix: fault.fix };
+  }
+  if (fault instanceof StoreUnusable) {
+    const fix = 'restore it from a backup, or name the right one in `store`';
+    return { check: 'store', status: 'problem', found: fault.message, fix };
+  }
+  if (fault instanceof StoreUnavailable) {
+    const why = fault.cause instanceof Error ? `: ${fault.cause.message}` : '';
+    return { check: 'store', status: 'problem', found: fault.message + why, fix: 'look at disk and permissions' };
+  }
+  throw fault;
+}
+
+const MARKS: Record<Finding['status'], readonly [mark: string, style: Style]> = {
+  ok: ['✓', 'green'],
+  warning: ['!', 'yellow'],
+  problem: ['✗', 'red'],
+};
+
+function findingLines(findings: readonly Finding[], terminal: Terminal): string[] {
+  const { width } = terminal;
+  const widest = Math.max(...findings.map(({ check }) => check.length));
+  const lines = findings.flatMap(({ check, status, found, fix }) => {
+    const [mark, style] = MARKS[status];
+    const indent = ' '.repeat(widest + 4);
+    const text = [found, ...(fix === undefined ? [] : [`fix: ${fix}`])];
+    const wrapped = text.flatMap((each) => wrap(harmless(each), width === null ? null : width - indent.length));
+    return wrapped.map((line, nth) =>
+      nth === 0 ? `${terminal.style(style, mark)} ${check.padEnd(widest)}  ${line}` : `${indent}${line}`,
+    );
+  });
+  return lines;
+}
+
+/** Broken between words; a word that is too long stays whole. */
+function wrap(text: string, width: number | null): string[] {
+  if (width === null) return [text];
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}

@@ -1,0 +1,112 @@
+/** What scenarios share: processes started when they are first needed, folders, progress, and where results go. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { freePort } from './house.ts';
+import { connectTo, type Endpoint } from './load/endpoint.ts';
+import { signInAll } from './load/loads.ts';
+import type { Tokens } from './load/visitor.ts';
+import type { Options } from './options.ts';
+import type { Usage } from './measure.ts';
+import { type Child, type ChildOptions, startChild } from './process/children.ts';
+import { createResults, type Results } from './results.ts';
+
+/** A server with people who are signed in to it. */
+export type Peopled = { readonly endpoint: Endpoint; readonly tokens: readonly Tokens[]; readonly child: Child };
+
+export type Bench = {
+  readonly options: Options;
+  readonly results: Results;
+  /** Says on stderr what is being measured. */
+  tell(what: string): void;
+  folder(): string;
+  /** Runs work in a process of its own that ends with it. */
+  apart<Result>(name: string, work: (child: Child) => Promise<Result>, options?: ChildOptions): Promise<Result>;
+  /** What a Curfew under load uses; the most memory that any of them held is remembered. */
+  watch(child: Child): () => Promise<Usage>;
+  mostMemoryMiB(): number;
+  /** Curfew with hashing at its cheapest, and the same process each time. */
+  curfew(): Promise<Peopled>;
+  /** The protocol library over a Map, and the same process each time. */
+  mapProvider(): Promise<Peopled>;
+  close(): Promise<void>;
+};
+
+export type Scenario = {
+  readonly name: string;
+  readonly what: string;
+  readonly run: (bench: Bench) => Promise<void>;
+};
+
+/** People enough that no two attempts at once are the same person's. */
+export const PEOPLE = 256;
+
+export function createBench(options: Options): Bench {
+  const ended: (() => Promise<void>)[] = [];
+  const folders: string[] = [];
+  const folder = (): string => {
+    const made = mkdtempSync(join(tmpdir(), 'curfew-bench-'));
+    folders.push(made);
+    return made;
+  };
+  const start = (name: string, others: ChildOptions = {}): Child =>
+    startChild({
+      ...others,
+      profile: options.profile === undefined ? undefined : { folder: options.profile, name },
+    });
+  let mostMemory = 0;
+  const watch = (child: Child) => async (): Promise<Usage> => {
+    const usage = await child.usage();
+    mostMemory = Math.max(mostMemory, usage.rssBytes);
+    return usage;
+  };
+  const peopled = async (
+    name: string,
+    usageOf: (child: Child) => () => Promise<Usage>,
+    serve: (child: Child, port: number) => Promise<unknown>,
+  ): Promise<Peopled> => {
+    const child = start(name);
+    const port = await freePort();
+    await serve(child, port);
+    const endpoint = connectTo(`http://127.0.0.1:${port}`, usageOf(child));
+    ended.push(async () => {
+      await endpoint.close();
+      await child.end();
+    });
+    return { endpoint, child, tokens: await signInAll(endpoint) };
+  };
+  let curfew: Promise<Peopled> | undefined;
+  let mapProvider: Promise<Peopled> | undefined;
+
+  return {
+    options,
+    results: createResults(),
+    tell: (what) => void process.stderr.write(`${what}\n`),
+    folder,
+    async apart(name, work, others) {
+      const child = start(name, others);
+      try {
+        return await work(child);
+      } finally {
+        await child.end();
+      }
+    },
+    watch,
+    mostMemoryMiB: () => mostMemory / 2 ** 20,
+    curfew: () =>
+      (curfew ??= peopled('curfew', watch, (child, port) =>
+        child.ask('serveCurfew', { folder: folder(), port, cheapHashing: true, people: PEOPLE }),
+      )),
+    mapProvider: () =>
+      (mapProvider ??= peopled(
+        'map-provider',
+        (child) => () => child.usage(),
+        (child, port) => child.ask('serveMapProvider', { port }),
+      )),
+    async close() {
+      for (const end of ended.splice(0)) await end();
+      for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { chmodSync, closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+
+import { commandWorld, here as hereAlone } from './support.ts';
+
+type Check = { check: string; status: string; found: string; fix: string | null };
+type Report = { ok: boolean; checks: Check[] };
+
+const of = (report: unknown, check: string): Check[] =>
+  (report as Report).checks.filter((each) => each.check === check);
+
+test('a healthy house is told so, point by point', async () => {
+  const { run, here, rows } = await commandWorld();
+  const accounts = rows()['accounts'];
+
+  const healthy = await run('doctor', '--json');
+
+  expect(healthy).toMatchObject({ code: 0, stderr: '' });
+  const report = healthy.json() as Report;
+  expect(report.ok).toBe(true);
+  const names = ['keyring', 'store', 'clock', 'signing keys', 'deliveries', 'back-channel', 'blocklist', 'issuer'];
+  for (const name of names)
+    expect([name, of(report, name)]).toEqual([name, [expect.objectContaining({ status: 'ok', fix: null })]]);
+  expect(of(report, 'configuration')).toContainEqual(
+    expect.objectContaining({ status: 'warning', found: expect.stringContaining('client_secret') }),
+  );
+  expect((await here('doctor')).stdout).toMatch(/^✓ store +/m);
+  expect(rows()['accounts']).toEqual(accounts);
+});
+
+test('what is wrong is named with its fix, and ends with 1', async () => {
+  const { here, tamper, alice, cinema, stopServer } = await commandWorld({
+    clients: [
+      {
+        client_id: 'lan',
+        client_secret: 'a secret long enough for anybody',
+        redirect_uris: ['https://lan.test/'],
+        backchannel_logout_uri: 'http://192.168.77.7/out',
+      },
+    ],
+  });
+  await cinema.signIn(alice);
+  await stopServer();
+  await here('sign-out', '--everyone', '--yes');
+  tamper("UPDATE deliveries SET status = 'abandoned'");
+  tamper(`UPDATE sign_outs SET at = ${Date.now() + 3_600_000}`);
+
+  const ended = await here('doctor', '--json');
+
+  expect(ended.code).toBe(1);
+  const report = ended.json();
+  expect(report).toMatchObject({ ok: false });
+  expect(of(report, 'clock')).toMatchObject([
+    { status: 'problem', found: expect.stringMatching(/3[56]\d\d s behind/), fix: expect.stringContaining('NTP') },
+  ]);
+  expect(of(report, 'back-channel')).toContainEqual(
+    expect.objectContaining({
+      status: 'problem',
+      found: expect.stringContaining('192.168.77.7'),
+      fix: expect.stringContaining('outbound.allow'),
+    }),
+  );
+  expect(of(report, 'deliveries')).toMatchObject([
+    { status: 'warning', found: expect.stringContaining('1 dead letter') },
+  ]);
+  expect(of(report, 'issuer')).toMatchObject([{ status: 'warning', found: expect.stringContaining('ECONNREFUSED') }]);
+});
+
+test('a keyring that others can read, or that belongs elsewhere, is a problem', async () => {
+  const { here, config, stopServer } = await commandWorld();
+  await stopServer();
+  chmodSync(config.keyringFile, 0o644);
+  const exposed = await here('doctor', '--json');
+  expect(exposed.code).toBe(1);
+  expect(of(exposed.json(), 'keyring')).toMatchObject([{ status: 'problem', fix: `chmod 600 ${config.keyringFile}` }]);
+
+  const other = await commandWorld();
+  await other.stopServer();
+  const swapped = other.file(
+    'swapped.yaml',
+    JSON.stringify({ store: `sqlite:${config.store.path}`, keyringFile: other.config.keyringFile }),
+  );
+  const foreign = await hereAlone(['doctor', '--json', '--config', swapped]);
+  expect(foreign.code).toBe(1);
+  expect(of(foreign.json(), 'keyring')).toMatchObject([
+    { status: 'problem', found: expect.stringContaining('another keyring') },
+  ]);
+});
+
+test('a damaged page is found', async () => {
+  const { here, config, stopServer } = await commandWorld();
+  await stopServer();
+  const database = new DatabaseSync(config.store.path);
+  const index = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'attempts_expires_at'").get();
+  const page = database.prepare('PRAGMA page_size').get();
+  database.close();
+  const size = Number(page?.['page_size']);
+  const file = openSync(config.store.path, 'r+');
+  writeSync(file, Buffer.alloc(size, 0xa5), 0, size, (Number(index?.['rootpage']) - 1) * size);
+  closeSync(file);
+
+  const ended = await here('doctor', '--json');
+
+  expect(ended.code).toBe(1);
+  expect(of(ended.json(), 'store')).toMatchObject([{ status: 'problem', fix: expect.stringContaining('backup') }]);
+});
+
+test('a corrupt database is a problem; a wrong configuration ends with 2; nothing is created', async () => {
+  const { here, config, stopServer, file, folder } = await commandWorld();
+  await stopServer();
+  writeFileSync(config.store.path, 'no database at all');
+  const corrupt = await here('doctor');
+  expect(corrupt.code).toBe(1);
+  expect(corrupt.stdout).toMatch(/^✗ store .*not a SQLite database/m);
+
+  const wrong = file('wrong.yaml', 'listn: {}\nlisten: { port: many }\n');
+  const refused = await hereAlone(['doctor', '--json', '--config', wrong]);
+  expect(refused).toMatchObject({ code: 2, stdout: '' });
+
+  const empty = file(
+    'empty.yaml',
+    JSON.stringify({ store: 'sqlite:./new/curfew.db', keyringFile: './new/keyring.json' }),
+  );
+  const fresh = await hereAlone(['doctor', '--json', '--config', empty]);
+  expect(of(fresh.json(), 'store')).toMatchObject([
+    { status: 'warning', found: expect.stringContaining('no database') },
+  ]);
+  expect(existsSync(`${folder}/new`)).toBe(false);
+});
