@@ -1,113 +1,20 @@
 #!/usr/bin/env node
-/**
- * The operator's command. Each command family is a file in `commands/`; this one knows what they have in common: global
- * options, exit codes, and that nobody is ever shown a stack instead of a message.
- */
-import { readFileSync } from 'node:fs';
+/** `curfew …`: turns the compile cache on before anything large is loaded, then runs the command line. */
 import { enableCompileCache } from 'node:module';
 
-import { Command, CommanderError } from 'commander';
-
-import { serve } from '../src/main.ts';
-import { accountCommands } from './commands/account.ts';
-import { clientCommands } from './commands/client.ts';
-import { deliveryCommands } from './commands/delivery.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { explainFault, openHouse, type Shell } from './commands/house.ts';
-import { keysCommands } from './commands/keys.ts';
-import { signOutCommand } from './commands/sign-out.ts';
-import { createInterrupts, type ExitCode, type Interrupts } from './terminal/outcome.ts';
-import { createTerminal, type Streams } from './terminal/terminal.ts';
-
-type Globals = { config?: string; json?: boolean; color: boolean; debug?: boolean };
-
-const EXIT_CODES = `
-Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 done, deliveries still pending · 130 interrupted`;
-
-/** Runs one command line, without the two words in front of it. Never rejects. */
-export async function run(typed: readonly string[], streams: Streams, interrupts: Interrupts): Promise<ExitCode> {
-  let exitCode: ExitCode = 0;
-  const program = new Command('curfew');
-  const shell = createShell(program, streams, interrupts, (code) => (exitCode = code));
-  program
-    .description('A self-hosted identity provider in which one press signs a person out everywhere.')
-    .option('--config <file>', 'configuration file (default: $CURFEW_CONFIG, else development defaults)')
-    .option('--json', 'results as JSON on stdout, and nothing else there')
-    .option('--no-color', 'no colours')
-    .option('--debug', 'where a failure came from')
-    .version(version())
-    .configureHelp({ showGlobalOptions: true })
-    .configureOutput({
-      writeOut: (text) => void streams.stdout.write(text),
-      writeErr: (text) => void streams.stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'curfew: ')),
-    })
-    .showHelpAfterError('  fix: see the same command with --help')
-    .addHelpText('after', EXIT_CODES)
-    .exitOverride()
-    .hook('preAction', (_program, command) => {
-      if (command.name() !== 'serve') interrupts.listen();
-    });
-  program
-    .command('serve')
-    .description('run the server')
-    .action(() => shell.alone(async () => (await serve({ configFile: shell.configFile })) as ExitCode));
-  accountCommands(program, shell);
-  clientCommands(program, shell);
-  signOutCommand(program, shell);
-  deliveryCommands(program, shell);
-  keysCommands(program, shell);
-  doctorCommand(program, shell);
-  try {
-    await program.parseAsync(typed, { from: 'user' });
-    return exitCode;
-  } catch (fault) {
-    if (fault instanceof CommanderError) return fault.exitCode === 0 ? 0 : 2;
-    const { lines, code } = explainFault(fault, { debug: program.opts<Globals>().debug === true });
-    shell.terminal.note(...lines);
-    return code;
-  }
-}
-
-/** Global options are known only once the line is parsed, which is when a command begins. */
-function createShell(
-  program: Command,
-  streams: Streams,
-  interrupts: Interrupts,
-  ended: (exitCode: ExitCode) => void,
-): Shell {
-  let terminal: Shell['terminal'] | undefined;
-  const shell: Shell = {
-    interrupts,
-    get terminal() {
-      const { json = false, color } = program.opts<Globals>();
-      return (terminal ??= createTerminal(streams, { json, color }));
-    },
-    get configFile() {
-      return program.opts<Globals>().config;
-    },
-    inHouse: async (work, options) => ended(await openHouse(shell, work, options)),
-    alone: async (work) => ended(await work()),
-  };
-  return shell;
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
-
-if (import.meta.main) {
-  enableCompileCache();
-  const { stdin, stdout, stderr, env } = process;
-  // The reader of a pipe has seen enough (`curfew account list | head`).
-  stdout.on('error', (fault: NodeJS.ErrnoException) => {
-    if (fault.code !== 'EPIPE') throw fault;
-    process.exit(0);
-  });
-  const interrupts = createInterrupts(
-    (press) => process.on('SIGINT', press),
-    (exitCode) => process.exit(exitCode),
-  );
-  process.exitCode = await run(process.argv.slice(2), { stdin, stdout, stderr, env }, interrupts);
-}
+enableCompileCache();
+const [{ run }, { createInterrupts }] = await Promise.all([
+  import('./commands/program.ts'),
+  import('./terminal/outcome.ts'),
+]);
+const { stdin, stdout, stderr, env } = process;
+// The reader of a pipe has seen enough (`curfew account list | head`).
+stdout.on('error', (fault: NodeJS.ErrnoException) => {
+  if (fault.code !== 'EPIPE') throw fault;
+  process.exit(0);
+});
+const interrupts = createInterrupts(
+  (press) => process.on('SIGINT', press),
+  (exitCode) => process.exit(exitCode),
+);
+process.exitCode = await run(process.argv.slice(2), { stdin, stdout, stderr, env }, interrupts);

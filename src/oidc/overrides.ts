@@ -2,7 +2,7 @@
  * Where Curfew does otherwise than the protocol library, all in one place: prototypes and getters of exactly one version
  * of it, which is why that version is pinned. Each states what the library does and why that is not enough.
  */
-import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import { artifactKey } from './artifact-adapter.ts';
 import { noteEpochs, seenProof } from './lineage.ts';
@@ -19,6 +19,7 @@ export function overrideLibrary(provider: Provider, parts: ProviderParts): void 
   saveBeforeForgetting(provider);
   bindTokensToSessionsAlone(provider);
   rememberNewBrowsers(provider, parts);
+  refuseBeforeSpending(provider);
   endSessionsThroughTheDoor(provider, parts);
   detectReplaysByInsert(provider, parts);
 }
@@ -141,6 +142,17 @@ function bindTokensToSessionsAlone(provider: Provider): void {
     };
     Object.assign(Model, { find });
   }
+}
+
+/** The library looks at the resource a refresh asks for after it has rotated the token: its refusal would have spent it. */
+function refuseBeforeSpending(provider: Provider): void {
+  const { RefreshToken } = provider;
+  const { consume } = RefreshToken.prototype;
+  RefreshToken.prototype.consume = async function (this: InstanceType<typeof RefreshToken>) {
+    const asked = Provider.ctx?.oidc.params?.['resource'];
+    if (typeof asked === 'string' && !this.resourceIndicators.has(asked)) throw new errors.InvalidTarget();
+    await consume.call(this);
+  };
 }
 
 /** A device page shown after an error belongs to a browser that may have no Session yet: the library answers 500 there. */

@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
-import { run } from '../../scripts/curfew.ts';
+import { run } from '../../scripts/commands/program.ts';
 import { createInterrupts } from '../../scripts/terminal/outcome.ts';
 import { type World, world, type WorldOptions } from '../support/world.ts';
 

@@ -34,7 +34,7 @@ export type Resident = {
   newPassword?: string;
 };
 
-export type Life = {
+type Life = {
   readonly gate?: Gate;
   readonly quiet?: boolean;
   /** Begins when every lease of the dead is over. */
@@ -265,7 +265,7 @@ export function copyOf(browser: Browser): Browser {
   return copy;
 }
 
-export async function inTime<Result>(what: string, wanted: Promise<Result>): Promise<Result> {
+async function inTime<Result>(what: string, wanted: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`still waiting for ${what}`)), PATIENCE_MS);

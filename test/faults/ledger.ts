@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { decodeJwt, type JWTPayload } from 'jose';
 
-export type Entry = {
+type Entry = {
   readonly client: string;
   readonly claims: JWTPayload & { readonly sid?: string };
   readonly at: number;

@@ -3,7 +3,7 @@
  * Sign-out to die; it dies by SIGKILL, so nothing of it is tidied up.
  */
 import type { Seams } from '../../src/compose.ts';
-import { startServer, type RunningServer } from '../../src/main.ts';
+import { startServer, type RunningServer } from '../../src/server.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { readConfig } from '../../src/config/read.ts';

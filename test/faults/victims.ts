@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 
 import type { Answers, Gate, Order, Orders, Word } from './victim.ts';
 
+/** Of util-linux: bounds a running process. */
+const PRLIMIT = 'prlimit';
+
 export type Victim = {
   ask<Kind extends keyof Orders>(kind: Kind, order: Orders[Kind]): Promise<Answers[Kind]>;
   /** Resolves when it waits at the gate. */
@@ -70,7 +73,7 @@ function victimOf(child: ChildProcess): Victim {
       }),
     reached: (gate) => gateOf(gate).promise,
     kill: () => void child.kill('SIGKILL'),
-    boundFiles: (bytes) => void execFileSync('prlimit', ['--pid', String(child.pid), `--fsize=${bytes}:`]),
+    boundFiles: (bytes) => void execFileSync(PRLIMIT, ['--pid', String(child.pid), `--fsize=${bytes}:`]),
     ended,
     complaints: () => complaints,
   };

@@ -10,7 +10,7 @@ import { afterEach, vi } from 'vitest';
 
 import type { Seams } from '../../src/compose.ts';
 import type { Config } from '../../src/config.ts';
-import { startServer, type RunningServer } from '../../src/main.ts';
+import { startServer, type RunningServer } from '../../src/server.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { Browser } from './browser.ts';

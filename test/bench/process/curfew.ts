@@ -1,5 +1,5 @@
 /** Curfew itself, as `main` starts it, with people in it. */
-import { startServer } from '../../../src/main.ts';
+import { startServer } from '../../../src/server.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { CHEAP_HASHING, configure, PASSWORD, usernameOf } from '../house.ts';
 
