@@ -7,5 +7,11 @@ import { parseArgs } from 'node:util';
 
 enableCompileCache();
 const { serve } = await import('./server.ts');
-const { values } = parseArgs({ options: { config: { type: 'string' } } });
-process.exitCode = await serve({ configFile: values.config });
+try {
+  const { values } = parseArgs({ options: { config: { type: 'string' } } });
+  process.exitCode = await serve({ configFile: values.config });
+} catch (fault) {
+  if (!(fault instanceof TypeError && 'code' in fault)) throw fault;
+  process.stderr.write(`curfew: ${fault.message}\n  fix: npm start -- --config FILE\n`);
+  process.exitCode = 2;
+}

@@ -14,7 +14,7 @@ import { doctorCommand } from './doctor.ts';
 import { explainFault, openHouse, type Shell } from './house.ts';
 import { keysCommands } from './keys.ts';
 import { signOutCommand } from './sign-out.ts';
-import { createInterrupts, type ExitCode, type Interrupts } from '../terminal/outcome.ts';
+import type { ExitCode, Interrupts } from '../terminal/outcome.ts';
 import { createTerminal, type Streams } from '../terminal/terminal.ts';
 
 type Globals = { config?: string; json?: boolean; color: boolean; debug?: boolean };
