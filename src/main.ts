@@ -7,11 +7,15 @@ import { parseArgs } from 'node:util';
 
 enableCompileCache();
 const { serve } = await import('./server.ts');
-try {
-  const { values } = parseArgs({ options: { config: { type: 'string' } } });
-  process.exitCode = await serve({ configFile: values.config });
-} catch (fault) {
-  if (!(fault instanceof TypeError && 'code' in fault)) throw fault;
-  process.stderr.write(`curfew: ${fault.message}\n  fix: npm start -- --config FILE\n`);
-  process.exitCode = 2;
+
+/** The configuration file named on the command line; wrong flags are told, not thrown. */
+function configFile(): string | undefined {
+  try {
+    return parseArgs({ options: { config: { type: 'string' } } }).values.config;
+  } catch (fault) {
+    process.stderr.write(`curfew: ${(fault as Error).message}\n  fix: npm start -- --config FILE\n`);
+    process.exit(2);
+  }
 }
+
+process.exitCode = await serve({ configFile: configFile() });

@@ -21,7 +21,7 @@ const SWEEP_EVERY_MS = 30_000;
 const SWEEP_ROWS = 1000;
 
 /** The server cannot start; `exitCode` 2 is for what an operator must mend, 1 for faults. */
-export class StartRefused extends Error {
+class StartRefused extends Error {
   override readonly name = 'StartRefused';
   readonly exitCode: 1 | 2;
   constructor(message: string, exitCode: 1 | 2, options?: ErrorOptions) {

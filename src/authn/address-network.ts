@@ -8,7 +8,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** All addresses that could not be read share this one. */
-export const UNREADABLE = 'unreadable';
+const UNREADABLE = 'unreadable';
 
 /**
  * The network an attempt is counted under: an IPv4 address as it is, an IPv4-mapped one (RFC 4291 §2.5.5.2) as that IPv4

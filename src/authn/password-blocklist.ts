@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Bytes kept of each entry: a chance hit among 150 000 entries is one in 10^14. */
-export const ENTRY_BYTES = 8;
+const ENTRY_BYTES = 8;
 
 export type PasswordBlocklist = {
   /** Whether the password is in the list, in any case of its letters. */

@@ -45,7 +45,7 @@ export type Throttle = {
 };
 
 /** Failures at which the authenticator is disabled (NIST SP 800-63B-4 §3.2.2: no more than 100). */
-export const LOCKED_AT_FAILURES = 100;
+const LOCKED_AT_FAILURES = 100;
 const LONGEST_DELAY_SECONDS = 10;
 const WINDOW_SECONDS = 60;
 

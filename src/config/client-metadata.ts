@@ -56,7 +56,7 @@ const jwks = z
   });
 
 /** Grant types that exist here; the implicit and password grants do not (RFC 9700 §2.1.2, §2.4). */
-export const GRANT_TYPES = [
+const GRANT_TYPES = [
   'authorization_code',
   'refresh_token',
   'client_credentials',
@@ -64,7 +64,7 @@ export const GRANT_TYPES = [
 ] as const;
 
 /** Ways for a Client to prove itself at the token endpoint. `client_secret_jwt` would need the secret in the clear. */
-export const CLIENT_AUTHENTICATION = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
+const CLIENT_AUTHENTICATION = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const;
 
 /** One Client, as written. Its cross-field rules are in check-clients.ts. */
 export const ClientMetadata = z

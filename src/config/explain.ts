@@ -67,7 +67,7 @@ export function explain(error: z.ZodError, written: unknown, schema: z.ZodType):
 }
 
 /** `clients[0].redirect_uris` for `['clients', 0, 'redirect_uris']`. */
-export function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`;
     // A key from the file is shown as it is only if it cannot disturb a terminal.

@@ -38,7 +38,7 @@ export type ClientDirectory = {
 const PAGE = 500;
 
 /** Ids of the configuration cannot be registered by anybody else. */
-export class ClientIdTaken extends Error {
+class ClientIdTaken extends Error {
   override readonly name = 'ClientIdTaken';
 }
 
