@@ -27,14 +27,13 @@ import { createProviderHolder } from './oidc/provider-holder.ts';
 import { createAccessTokenMarks } from './oidc/self-contained.ts';
 import { createSigningKeys } from './oidc/signing-keys.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
-import { createKeyring, type Keyring, KeyringProblem, loadKeyring, openKeyring } from './platform/keyring.ts';
 import type { Log } from './platform/log.ts';
 import { createOutbound } from './platform/outbound-http.ts';
 import { createReach } from './platform/outbound-reach.ts';
 import { createFanOut } from './revocation/fan-out.ts';
 import { createSignOuts, REASONS } from './revocation/sign-out.ts';
 import type { Store } from './store/port.ts';
-import { openSqliteStore } from './store/sqlite/open.ts';
+import { openStoreAndKeyring } from './open-store.ts';
 import { createApp } from './web/app.ts';
 import { createMetrics } from './web/metrics.ts';
 import { createProviderPages } from './web/provider-pages.ts';
@@ -251,48 +250,4 @@ export async function composeWeb(core: Core) {
       stopping.abort();
     },
   };
-}
-
-/**
- * The keyring is looked at first: with a broken one nothing is opened. A missing one is made only for a store that is
- * empty, and one that does not belong to the store is refused, before anything is written.
- */
-async function openStoreAndKeyring(config: Config): Promise<{ keyring: Keyring; store: Store }> {
-  let file = existingKeyring(config.keyringFile);
-  const store = await openSqliteStore({ path: config.store.path });
-  try {
-    const settled = await store.catalogue.fact('keyring');
-    if (file === null && settled !== null) {
-      throw new KeyringProblem({
-        kind: 'missing',
-        path: config.keyringFile,
-        message: `the database ${config.store.path} was sealed with a keyring, and there is none at ${config.keyringFile}`,
-        fix: 'put the keyring back from where you keep it apart from the database; a new one could read nothing',
-      });
-    }
-    file ??= createKeyring(config.keyringFile);
-    const keyring = openKeyring(file);
-    const fingerprint = await store.catalogue.settle('keyring', keyring.fingerprint());
-    if (fingerprint !== keyring.fingerprint()) {
-      throw new KeyringProblem({
-        kind: 'foreign',
-        path: config.keyringFile,
-        message: `the database ${config.store.path} was sealed with another keyring than ${config.keyringFile}`,
-        fix: 'name the keyring that belongs to this database in keyringFile',
-      });
-    }
-    return { keyring, store };
-  } catch (fault) {
-    await store.close();
-    throw fault;
-  }
-}
-
-function existingKeyring(path: string) {
-  try {
-    return loadKeyring(path);
-  } catch (fault) {
-    if (fault instanceof KeyringProblem && fault.kind === 'missing') return null;
-    throw fault;
-  }
 }

@@ -29,8 +29,8 @@ export type Payload = AdapterPayload & {
   signedInAt?: number;
 };
 
-/** Payloads sealed whole: they hold raw identifiers of other artifacts, addresses, or what a person typed. */
-const SEALED = new Set(['Session', 'Interaction', 'DeviceCode', 'PushedAuthorizationRequest']);
+/** Payloads sealed whole: they hold raw identifiers of other artifacts, addresses, what a person typed or a client sent. */
+const SEALED = new Set(['Session', 'Interaction', 'AuthorizationCode', 'DeviceCode', 'PushedAuthorizationRequest']);
 
 /** Rows outlive their expiry by the library's clock tolerance; a device code a little more, to answer `expired_token`. */
 const TOLERANCE_SECONDS = 15;

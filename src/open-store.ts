@@ -1,0 +1,83 @@
+/**
+ * Opening what is kept, and the keys to it: a store and its keyring belong together, and neither is used without the other.
+ *
+ * Invariant: a store that holds anything is never given a new keyring, nor opened with another's. A first start makes both
+ * or neither.
+ */
+import { existsSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import type { Config } from './config.ts';
+import {
+  createKeyring,
+  type Keyring,
+  type KeyringFile,
+  KeyringProblem,
+  loadKeyring,
+  openKeyring,
+} from './platform/keyring.ts';
+import type { Store } from './store/port.ts';
+import { openSqliteStore } from './store/sqlite/open.ts';
+
+export type Opened = { readonly keyring: Keyring; readonly store: Store };
+
+/** Throws KeyringProblem, StoreUnusable or StoreUnavailable, with messages for people. */
+export async function openStoreAndKeyring(config: Config): Promise<Opened> {
+  const present = existingKeyring(config.keyringFile);
+  if (present === null && !existsSync(config.store.path)) return openBothAnew(config);
+  const store = await openSqliteStore({ path: config.store.path });
+  try {
+    if (present === null && (await store.catalogue.fact('keyring')) !== null) throw missingKeyring(config);
+    return { keyring: await match(present ?? createKeyring(config.keyringFile), store, config), store };
+  } catch (fault) {
+    await store.close();
+    throw fault;
+  }
+}
+
+/** The first start. A keyring whose store cannot be made is taken away again: it has sealed nothing. */
+async function openBothAnew(config: Config): Promise<Opened> {
+  const folder = dirname(config.keyringFile);
+  const folderStood = existsSync(folder);
+  const file = createKeyring(config.keyringFile);
+  let store: Store | undefined;
+  try {
+    store = await openSqliteStore({ path: config.store.path });
+    return { keyring: await match(file, store, config), store };
+  } catch (fault) {
+    await store?.close();
+    rmSync(folderStood ? config.keyringFile : folder, { force: true, recursive: true });
+    throw fault;
+  }
+}
+
+/** Opens the keyring if it is the one that this store was sealed with; a store without one takes it. */
+async function match(file: KeyringFile, store: Store, config: Config): Promise<Keyring> {
+  const keyring = openKeyring(file);
+  const fingerprint = await store.catalogue.settle('keyring', keyring.fingerprint());
+  if (fingerprint === keyring.fingerprint()) return keyring;
+  throw new KeyringProblem({
+    kind: 'foreign',
+    path: config.keyringFile,
+    message: `the database ${config.store.path} was sealed with another keyring than ${config.keyringFile}`,
+    fix: 'name the keyring that belongs to this database in keyringFile',
+  });
+}
+
+function missingKeyring(config: Config): KeyringProblem {
+  return new KeyringProblem({
+    kind: 'missing',
+    path: config.keyringFile,
+    message: `the database ${config.store.path} was sealed with a keyring, and there is none at ${config.keyringFile}`,
+    fix: 'put the keyring back from where you keep it apart from the database; a new one could read nothing',
+  });
+}
+
+function existingKeyring(path: string): KeyringFile | null {
+  try {
+    return loadKeyring(path);
+  } catch (fault) {
+    if (fault instanceof KeyringProblem && fault.kind === 'missing') return null;
+    throw fault;
+  }
+}
