@@ -89,7 +89,10 @@ export function createSigningKeys({
       const now = clock.now();
       const keys = (await catalogue.listSigningKeys()).filter((key) => key.retiresAt === null || key.retiresAt > now);
       const signing = new Set(SIGNING_ALGORITHMS.map((alg) => signingKey(keys, alg, now)?.kid));
-      const ordered = keys.toSorted((a, b) => Number(signing.has(b.kid)) - Number(signing.has(a.kid)));
+      const rank = (key: SigningKeyRecord): number => SIGNING_ALGORITHMS.findIndex((alg) => alg === key.alg);
+      const ordered = keys.toSorted(
+        (a, b) => Number(signing.has(b.kid)) - Number(signing.has(a.kid)) || rank(a) - rank(b),
+      );
       return {
         jwks: {
           keys: ordered.map((key) => JSON.parse(keyring.unseal('signing-key', context(key.kid), key.sealedJwk)) as JWK),

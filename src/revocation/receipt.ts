@@ -49,12 +49,15 @@ export async function readReceipt(store: Store, signOutId: string): Promise<Rece
     deliveries.list({ signOutId, page: { limit: MOST_DELIVERIES } }),
     revocations.ended(signOutId),
   ]);
-  const sessions = [...ended, ...waiting.filter(({ endedBy }) => endedBy === null)];
+  // Offline access outlives its browser: told, not ended, and so not on the list of what ended.
+  const outlives = ({ persistent }: ClientSessionRecord): boolean => signOut.scope.kind === 'browser' && persistent;
+  const toEnd = waiting.filter((session) => session.endedBy === null && !outlives(session));
+  const sessions = [...ended, ...toEnd];
   const rows = sessions.slice(0, MOST_ROWS).map((session) => rowFor(session, owed, signOut));
   return {
     signOut,
     rows,
-    unlisted: Math.max(totals.sessions + waiting.length, sessions.length) - Math.min(sessions.length, MOST_ROWS),
+    unlisted: Math.max(totals.sessions + toEnd.length, sessions.length) - Math.min(sessions.length, MOST_ROWS),
     accounts: Math.max(totals.accounts, new Set(sessions.map(({ accountId }) => accountId)).size),
     clients: Math.max(totals.clients, new Set(sessions.map(({ clientId }) => clientId)).size),
     deliveries: counts,

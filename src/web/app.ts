@@ -12,6 +12,7 @@ import compose from 'koa-compose';
 import { unavailable } from '../oidc/artifact-adapter.ts';
 import { addressOf } from '../oidc/device.ts';
 import { noteEpochs, seenEpochs, withLineage } from '../oidc/lineage.ts';
+import { isOwnIdToken } from '../oidc/id-token-hint.ts';
 import { introspectSelfContained } from '../oidc/self-contained.ts';
 import { randomId } from '../platform/random.ts';
 import { StoreUnavailable } from '../store/port.ts';
@@ -77,6 +78,7 @@ export function createApp(rooms: Rooms): Koa {
   );
   app.use(boundDeviceCodes(rooms));
   app.use(prefillDeviceCode);
+  app.use(dropWorthlessHint(rooms));
   app.use(answerForSelfContained(rooms));
   app.use(checkTokenAnswerAgain(rooms));
   app.use(hideKeptSecrets);
@@ -209,6 +211,18 @@ async function prefillDeviceCode(ctx: Context, next: Next): Promise<void> {
     ctx.query = {};
   }
   await next();
+}
+
+/** A hint that is not ours is no hint: the person is asked, and nothing in it is believed (the library answers 400). */
+function dropWorthlessHint({ provider, config }: Rooms): Middleware {
+  return async (ctx, next) => {
+    const { id_token_hint: hint, ...others } = ctx.query;
+    if (ctx.method === 'GET' && ctx.path === '/session/end' && typeof hint === 'string') {
+      const own = await isOwnIdToken(hint, { jwks: provider.jwks(), issuer: config.issuer });
+      if (!own) ctx.query = others;
+    }
+    await next();
+  };
 }
 
 type ProviderContext = Context & { oidc?: { route?: string; client?: object; params?: Record<string, unknown> } };

@@ -18,6 +18,19 @@ test('an app sends its person to sign out: a page asks, names the app, and leads
   expect(browser.path).toMatch(/^\/sign-in/);
 });
 
+test('a hint that nobody of ours signed asks the person, and names no app', async () => {
+  const { alice, player } = await world();
+  const browser = alice.browser();
+  const { id_token } = await player.signIn(alice, browser);
+  const forged = `${id_token.slice(0, id_token.lastIndexOf('.'))}.${'A'.repeat(86)}`;
+  await browser.open(endSession({ id_token_hint: forged, post_logout_redirect_uri: BACK }));
+  expect([browser.page.status, browser.heading]).toEqual([200, 'Sign out?']);
+  expect(browser.page.text).not.toContain('<strong>Player</strong>');
+  await browser.press('Sign out');
+  expect(browser.left).toBeUndefined();
+  expect(browser.heading).toBe('You are signed out');
+});
+
 test('without a way back the page says that the person is signed out', async () => {
   const { alice, player } = await world();
   const browser = alice.browser();

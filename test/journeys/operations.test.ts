@@ -32,7 +32,10 @@ test('metrics count requests, sign-ins, sign-outs and deliveries, and name nobod
   await player.signIn(alice);
   await alice.signOutOfAllDevices();
   await settle();
-  const { text } = await request(issuer).get('/metrics').expect(200).expect('Content-Type', /text\/plain/);
+  const { text } = await request(issuer)
+    .get('/metrics')
+    .expect(200)
+    .expect('Content-Type', /text\/plain/);
   expect(text).toMatch(/^curfew_sign_ins_total\{outcome="signed-in"\} 1$/m);
   expect(text).toMatch(/^curfew_sign_outs_total\{scope="account"\} 1$/m);
   expect(text).toMatch(/^curfew_deliveries\{status="delivered"\} 1$/m);
@@ -55,7 +58,10 @@ test('every page carries its security headers', async () => {
 
 test('assets are served by name, cached by content, and nothing beside them is', async () => {
   const { issuer } = await world();
-  const { headers } = await request(issuer).get('/assets/curfew.css').expect(200).expect('Content-Type', /text\/css/);
+  const { headers } = await request(issuer)
+    .get('/assets/curfew.css')
+    .expect(200)
+    .expect('Content-Type', /text\/css/);
   await request(issuer).get('/assets/curfew.css').set('If-None-Match', String(headers['etag'])).expect(304);
   for (const path of ['/assets/', '/assets/../package.json', '/assets/%2e%2e/package.json', '/assets/nothing.css']) {
     await request(issuer).get(path).expect(404);
@@ -67,5 +73,8 @@ test('an error is a page for a person and JSON for a program, with a request id 
   const page = await request(issuer).get('/nowhere').set('Accept', 'text/html').expect(404);
   expect(page.text).toContain('There is nothing here');
   expect(page.text).toContain(page.headers['x-request-id']);
-  await request(issuer).get('/nowhere').set('Accept', 'application/json').expect(404, /"error":"not_found"/);
+  await request(issuer)
+    .get('/nowhere')
+    .set('Accept', 'application/json')
+    .expect(404, /"error":"not_found"/);
 });
