@@ -47,7 +47,7 @@ export function attachmentFile({ folder, ...holder }: { folder: string; issuer: 
       const kept = parse<Attachment & typeof holder>(text);
       if (kept?.issuer !== holder.issuer || kept.clientId !== holder.clientId) return undefined;
       if (typeof kept.refreshToken === 'string' && typeof kept.owner?.sub === 'string') {
-        return { refreshToken: kept.refreshToken, owner: { sub: kept.owner.sub, name: String(kept.owner.name) } };
+        return { refreshToken: kept.refreshToken, owner: { sub: kept.owner.sub, name: kept.owner.name } };
       }
       // Nothing is lost for good: its owner approves one code.
       log('attachment.damaged');

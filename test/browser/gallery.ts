@@ -10,11 +10,11 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import chromium from '@sparticuz/chromium';
 import axe from 'axe-core';
-import { chromium as playwright, type Browser } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { createViews, type PageName } from '../../src/web/views.ts';
 import { everyFixture } from '../support/view-fixtures.ts';
+import { launchChromium } from './launch.ts';
 
 const policy =
   "default-src 'none'; style-src 'self'; img-src 'self' data: https:; script-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -106,25 +106,16 @@ await mkdir(out, { recursive: true });
 for (const [name, html] of rendered) await writeFile(join(out, `${name}.html`), html);
 
 const { origin, server } = await serve(rendered);
-const browser = await playwright.launch({
-  executablePath: await chromium.executablePath(),
-  args: [
-    // In one process the browser ends with its first closed context.
-    ...chromium.args.filter((argument) => argument !== '--single-process'),
-    '--no-sandbox',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-  headless: true,
-});
+const browser = await launchChromium();
 try {
   const faults: string[] = [];
   for (const name of rendered.keys()) {
     for (const shot of shots) faults.push(...(await inspect(browser, origin, name, shot)));
   }
-  for (const fault of faults) console.error(fault);
-  console.log(`${rendered.size} pages, ${rendered.size * shots.length} screenshots in ${out}, ${faults.length} faults`);
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
+  process.stdout.write(
+    `${rendered.size} pages, ${rendered.size * shots.length} screenshots in ${out}, ${faults.length} faults\n`,
+  );
   if (faults.length > 0) process.exitCode = 1;
 } finally {
   await browser.close();

@@ -97,7 +97,8 @@ export async function startStandIn() {
     if (typeof refreshToken === 'string') request.refreshToken = refreshToken;
   }
 
-  const onRequest: RequestListener = provider.callback();
+  const answer = provider.callback();
+  const onRequest: RequestListener = (incoming, response) => void answer(incoming, response);
   listening.on('request', onRequest);
 
   async function deviceCode(userCode: string) {

@@ -6,7 +6,7 @@ import type { Browser } from '../support/browser.ts';
 import type { Answer, Client } from '../support/client.ts';
 import type { Person, World } from '../support/world.ts';
 
-export const SCOPES = ['account', 'client', 'everyone', 'device', 'browser'] as const;
+const SCOPES = ['account', 'client', 'everyone', 'device', 'browser'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 let nth = 0;

@@ -52,7 +52,7 @@ type PlainHasher = PasswordHasher & {
 };
 
 /** Hashes that can be read. */
-export function plainHasher(): PlainHasher {
+function plainHasher(): PlainHasher {
   const check = async (ok: (strength: string) => { ok: boolean; weaker: boolean }) => {
     if (hasher.overloaded) return { refused: 'overloaded' as const, retryAfterSeconds: 7 };
     hasher.work.push('verify');

@@ -24,7 +24,7 @@ export type ManualClock = Clock & {
   correct(seconds: number): void;
 };
 
-export function manualClock(): ManualClock {
+function manualClock(): ManualClock {
   type Entry = { readonly at: number; readonly run: () => void };
   const timers = new Set<Entry>();
   let elapsed = 0;

@@ -33,7 +33,10 @@ export type Demo = {
 };
 
 /** Asks again and again, for a bounded time, until the answer is there. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined | false> | T | undefined | false): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false> | T | undefined | false,
+): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const answer = await ask();
@@ -115,7 +118,7 @@ export function isOpen(url: string): Promise<boolean> {
   });
 }
 
-export async function stateOf(device: string): Promise<Record<string, unknown>> {
+async function stateOf(device: string): Promise<Record<string, unknown>> {
   return (await (await fetch(`${device}/state`)).json()) as Record<string, unknown>;
 }
 

@@ -17,7 +17,7 @@ import { Browser } from './browser.ts';
 import { type Client, createClient, type ClientSetup } from './client.ts';
 import { type Ears, listen as openEars } from './ears.ts';
 
-export const CHEAP_HASHING = { memoryKiB: 1024, iterations: 1, parallelism: 1 };
+const CHEAP_HASHING = { memoryKiB: 1024, iterations: 1, parallelism: 1 };
 
 let nth = 1;
 

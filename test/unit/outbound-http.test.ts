@@ -17,7 +17,7 @@ import { retryAfterSeconds } from '../../src/platform/outbound-outcome.ts';
 
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
 async function listening(server: Server, host = '127.0.0.1'): Promise<number> {

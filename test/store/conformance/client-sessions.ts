@@ -168,7 +168,7 @@ export function clientSessionsConformance(test: StoreTest): void {
         other,
       }) => {
         await populate(store);
-        await record(store, ...[...household].reverse());
+        await record(store, ...household.toReversed());
         const signOut = await store.revocations.signOut(signOutRequest('one', scope, sparing(scope)));
         expect(grantIds(await toEnd(other, signOut))).toEqual(ended);
         expect(grantIds(await toEnd(other, signOut, 2))).toEqual(ended);
