@@ -21,7 +21,7 @@ const webUri = z
 
 // Registered URIs are compared as strings, so there is nothing to expand (CVE-2024-52289), and a scheme that a browser runs or
 // renders itself would hand the answer to whoever wrote it (CVE-2023-6717); a browser overlooks tabs and line breaks in it.
-const redirectUri = z
+export const RedirectUri = z
   .string()
   .refine((text) => URL.canParse(text) && !text.includes('#') && !/[\s\p{Cc}]/u.test(text), {
     ...rule('must be an absolute URI without a fragment and without blanks', 'write it exactly as the app sends it'),
@@ -99,11 +99,11 @@ export const ClientMetadata = z
       .default('web')
       .describe('native: redirect URIs are loopback http, https, or a scheme of the app (RFC 8252 §7).'),
     redirect_uris: z
-      .array(redirectUri)
+      .array(RedirectUri)
       .default([])
       .describe('Where sign-ins return to, compared character by character. Empty for device-only Clients.'),
     post_logout_redirect_uris: z
-      .array(redirectUri)
+      .array(RedirectUri)
       .default([])
       .describe('Where RP-initiated logout may return to (RP-Initiated Logout §3.1).'),
     response_types: z

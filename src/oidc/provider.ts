@@ -9,6 +9,7 @@ import type { JWK } from 'jose';
 import { type Configuration, errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import type { Config } from '../config.ts';
+import { RedirectUri } from '../config/client-metadata.ts';
 import type { Clock } from '../platform/clock.ts';
 import { StoreUnavailable } from '../store/port.ts';
 import { addressOf, type DeviceTraits } from './device.ts';
@@ -179,7 +180,7 @@ function refuseLooseAssertion(claims: Record<string, unknown>, clock: Clock): vo
 
 const WEB_URI_METADATA = ['client_uri', 'logo_uri', 'policy_uri', 'tos_uri', 'initiate_login_uri'];
 
-/** Registered addresses that people or pages will follow are web addresses, and nothing that runs (CVE-2023-6717). */
+/** Registered addresses obey the rules of configured ones, and none of them runs anything (CVE-2023-6717). */
 function validateMetadata(
   ctx: KoaContextWithOIDC | undefined,
   key: string,
@@ -190,6 +191,13 @@ function validateMetadata(
     const uri = metadata[name];
     if (uri !== undefined && (typeof uri !== 'string' || !/^https?:$/.test(URL.parse(uri)?.protocol ?? ''))) {
       throw new errors.InvalidClientMetadata(`${name} must be a web uri`);
+    }
+  }
+  for (const name of ['redirect_uris', 'post_logout_redirect_uris']) {
+    const uris = metadata[name];
+    for (const uri of Array.isArray(uris) ? uris : []) {
+      if (!RedirectUri.safeParse(uri).success)
+        throw new errors.InvalidClientMetadata(`${name} must hold addresses of an app`);
     }
   }
   // What an operator decides cannot be asked for by whoever registers.

@@ -33,6 +33,7 @@ import { signOutRoutes } from './routes/sign-outs.ts';
 /** The library reads no more than this of a body, and our own forms are smaller. */
 const LARGEST_BODY_BYTES = 56 * 1024;
 /** As the library's router finds it: in any case, with or without a slash after it. */
+const LOGOUT = /^\/session\/end\/?$/i;
 const DEVICE_PAGE = /^\/device\/?$/i;
 /** Guesses at device codes, everybody's together, per minute (RFC 8628 §5.1). */
 const DEVICE_CODES_PER_MINUTE = 600;
@@ -217,7 +218,7 @@ async function prefillDeviceCode(ctx: Context, next: Next): Promise<void> {
 function dropWorthlessHint({ provider, config }: Rooms): Middleware {
   return async (ctx, next) => {
     const { id_token_hint: hint, ...others } = ctx.query;
-    if (ctx.method === 'GET' && ctx.path === '/session/end' && typeof hint === 'string') {
+    if (ctx.method === 'GET' && LOGOUT.test(ctx.path) && typeof hint === 'string') {
       const own = await isOwnIdToken(hint, { jwks: provider.jwks(), issuer: config.issuer });
       if (!own) ctx.query = others;
     }
