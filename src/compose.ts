@@ -230,7 +230,7 @@ export async function composeWeb(core: Core) {
     browsers: createBrowserSessions({
       provider: provider.current,
       clock,
-      secure: config.issuer.startsWith('https:'),
+      issuer: config.issuer,
       endBrowserSession: async (session) => void (await signOuts.endBrowserSession(session)),
     }),
   });

@@ -10,6 +10,7 @@ import type { Clock } from '../platform/clock.ts';
 import { noteProof, type SignInProof } from './lineage.ts';
 import { sessionSeconds } from './provider.ts';
 import type { CurfewSession } from './provider-parts.ts';
+import { sessionCookie } from './session-cookie.ts';
 
 type RequestContext = Pick<KoaContextWithOIDC, 'req' | 'res' | 'cookies'>;
 
@@ -30,20 +31,34 @@ export function createBrowserSessions({
   provider,
   clock,
   endBrowserSession,
-  secure,
+  issuer,
 }: {
   readonly provider: () => Provider;
   readonly clock: Clock;
   readonly endBrowserSession: (session: { uid: string; accountId: string }) => Promise<void>;
-  readonly secure: boolean;
+  readonly issuer: string;
 }): BrowserSessions {
-  const cookie = { httpOnly: true, signed: true, sameSite: 'lax', secure, overwrite: true } as const;
+  const cookie = sessionCookie(issuer);
   const load = async (ctx: RequestContext): Promise<CurfewSession> => provider().Session.get(ctx as KoaContextWithOIDC);
+
+  const keep = async (ctx: RequestContext, session: CurfewSession): Promise<void> => {
+    const seconds = sessionSeconds(session, clock);
+    await session.save(seconds);
+    // Another tab may have given the Session a new identifier meanwhile: that one's cookie is the good one.
+    if ((await provider().Session.find(session.jti)) === undefined) return;
+    ctx.cookies.set(provider().cookieName('session'), session.jti, { ...cookie, maxAge: seconds * 1000 });
+  };
+  /** Using one's own pages is using the Session: a tenth of its idle time gone by, it is given all of it again. */
+  const renew = async (ctx: RequestContext, session: CurfewSession): Promise<void> => {
+    const left = (session.exp ?? 0) - clock.now().getTime() / 1000;
+    if (left < 0.9 * sessionSeconds(session, clock)) await keep(ctx, session);
+  };
 
   return {
     async current(ctx) {
       const session = await load(ctx);
       if (session.accountId === undefined) return null;
+      await renew(ctx, session);
       return {
         accountId: session.accountId,
         sessionUid: session.uid,
@@ -62,9 +77,7 @@ export function createBrowserSessions({
         session.resetIdentifier();
       }
       session.loginAccount({ accountId, amr: [...amr], loginTs: Math.floor(proof.signedInAt / 1000) });
-      const seconds = sessionSeconds(session, clock);
-      await session.save(seconds);
-      ctx.cookies.set(provider().cookieName('session'), session.jti, { ...cookie, maxAge: seconds * 1000 });
+      await keep(ctx, session);
       return { accountId, sessionUid: session.uid, signedInAt: new Date(proof.signedInAt) };
     },
     forget(ctx) {

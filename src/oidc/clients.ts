@@ -57,7 +57,8 @@ export function createClientDirectory({
 }): ClientDirectory {
   const digest = (clientId: string, secret: string): string =>
     keyring.mac('client-secret', `${clientId}:${secret}`).toString('base64url');
-  const withoutSecret = (metadata: ClientMetadata): ClientMetadata =>
+  /** Its secret as a digest; and without `contacts`, which are people's addresses and of no use here. */
+  const withoutSecret = ({ contacts: _contacts, ...metadata }: ClientMetadata): ClientMetadata =>
     typeof metadata['client_secret'] === 'string'
       ? { ...metadata, client_secret: digest(metadata.client_id, metadata['client_secret']) }
       : metadata;
@@ -99,7 +100,7 @@ export function createClientDirectory({
     async recordConfiguration() {
       const present = new Map((await records()).map((record) => [record.id, record]));
       for (const [id, { metadata }] of fromConfiguration) {
-        const { client_secret: _secret, ...kept } = metadata;
+        const { client_secret: _secret, contacts: _contacts, ...kept } = metadata;
         const record = present.get(id);
         if (record?.status === 'deleted') await catalogue.reinstateClient(id);
         if (record?.source === 'configuration' && JSON.stringify(record.metadata) === JSON.stringify(kept)) continue;

@@ -8,6 +8,7 @@ import type { Clock } from '../platform/clock.ts';
 import { addressOf, type DeviceSeal } from './device.ts';
 import type { Payload } from './artifact-adapter.ts';
 import { randomId } from '../platform/random.ts';
+import type { RevocationRepository } from '../store/port.ts';
 import type { ClientSessionRecord, ScopeKey } from '../store/records.ts';
 import { seenConnections, stampsFor } from './lineage.ts';
 
@@ -22,7 +23,13 @@ const DEVICE_ROUTES = new Set(['code_verification', 'device_resume']);
  * replaces an ended one gets a new `sid`, so that a late Logout Token for the old one cannot end the new. First-party
  * Clients are granted what they ask for; everybody else asks the person.
  */
-export async function loadGrant(ctx: KoaContextWithOIDC): Promise<GrantModel | undefined> {
+export function grantLoader(
+  revocations: RevocationRepository,
+): (ctx: KoaContextWithOIDC) => Promise<GrantModel | undefined> {
+  return (ctx) => loadGrant(ctx, revocations);
+}
+
+async function loadGrant(ctx: KoaContextWithOIDC, revocations: RevocationRepository): Promise<GrantModel | undefined> {
   const { client, session, account, provider, route } = ctx.oidc;
   if (client === undefined || session === undefined || account === undefined) return undefined;
   const byDevice = DEVICE_ROUTES.has(route);
@@ -32,6 +39,15 @@ export async function loadGrant(ctx: KoaContextWithOIDC): Promise<GrantModel | u
   let grant = known === undefined ? undefined : await provider.Grant.find(known);
   if (grant !== undefined && (grant.accountId !== account.accountId || grant.clientId !== client.clientId)) {
     grant = undefined;
+  }
+  // Ended by a Sign-out: until its person has signed in again, nothing takes its place (prompts.ts asks them to).
+  if (
+    grant === undefined &&
+    known !== undefined &&
+    !signedInJustNow(ctx) &&
+    (await revocations.signedOutAt(`grant:${known}`)) !== null
+  ) {
+    return undefined;
   }
   if (consented === undefined && grant === undefined) session.sidFor(client.clientId, randomId());
   if (client['first_party'] !== true) return grant;
@@ -46,6 +62,11 @@ export async function loadGrant(ctx: KoaContextWithOIDC): Promise<GrantModel | u
   }
   if (grant.jti === undefined || before !== JSON.stringify([grant.openid, grant.resources])) await grant.save();
   return grant;
+}
+
+/** Whether this very request brings the proof of a fresh sign-in. */
+export function signedInJustNow({ oidc }: KoaContextWithOIDC): boolean {
+  return oidc.result !== undefined && 'login' in oidc.result;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Provider } from 'oidc-provider';
 
+import { buildClient } from './build-client.ts';
 import type { ClientDirectory } from './clients.ts';
 
 export type LogoutTokenRequest = { readonly clientId: string; readonly accountId: string; readonly sid: string | null };
@@ -35,8 +36,6 @@ export async function mintLogoutToken(
 async function formerClient(provider: Provider, clients: ClientDirectory, clientId: string) {
   const former = await clients.lookUpFormer(clientId);
   if (former === null) return undefined;
-  const Client = provider.Client as unknown as new (
-    metadata: object,
-  ) => NonNullable<Awaited<ReturnType<Provider['Client']['find']>>>;
-  return new Client(former.metadata);
+  // No secret is kept of it, and none is needed to sign for it; the library's schema asks for one all the same.
+  return buildClient(provider, { client_secret: 'not kept', ...former.metadata });
 }

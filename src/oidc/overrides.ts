@@ -5,8 +5,10 @@
 import { errors, type KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import { artifactKey } from './artifact-adapter.ts';
+import { buildClient } from './build-client.ts';
 import { noteEpochs, seenProof } from './lineage.ts';
 import type { Client, CurfewSession, ProviderParts } from './provider-parts.ts';
+import { sessionCookie } from './session-cookie.ts';
 
 const NEW_BROWSER_SECONDS = 3600;
 
@@ -35,9 +37,6 @@ function pinToIssuer(provider: Provider, issuer: string): void {
 
 /** Clients are found in the directory, built once per version, and their epoch is noted each time. */
 function findClientsInDirectory(provider: Provider, { clients, store }: ProviderParts): void {
-  // The library's types leave out what its constructor and validator take.
-  const Client = provider.Client as unknown as new (metadata: object) => Client;
-  const validateSector = provider.Client.validate as unknown as (metadata: object) => Promise<void>;
   const built = new Map<string, { version: number; client: Client }>();
   const find = async (id: unknown): Promise<Client | undefined> => {
     if (typeof id !== 'string' || id === '') return undefined;
@@ -49,8 +48,8 @@ function findClientsInDirectory(provider: Provider, { clients, store }: Provider
     noteEpochs(epochs);
     const cached = built.get(id);
     if (cached?.version === listed.version) return cached.client;
-    const client = new Client(listed.metadata);
-    if (client.sectorIdentifierUri !== undefined) await validateSector(listed.metadata);
+    // What it points to was fetched when it was registered: another's outage must not keep anybody from being told.
+    const client = buildClient(provider, listed.metadata);
     built.set(id, { version: listed.version, client });
     return client;
   };
@@ -159,11 +158,9 @@ function refuseBeforeSpending(provider: Provider): void {
 function rememberNewBrowsers(provider: Provider, { config }: ProviderParts): void {
   const { Session } = provider;
   const { persist } = Session.prototype;
-  const secure = config.issuer.startsWith('https:');
   Session.prototype.persist = async function (this: CurfewSession) {
     if (typeof this.exp === 'number') return persist.call(this);
-    const cookie = { httpOnly: true, signed: true, sameSite: 'lax', secure, overwrite: true } as const;
-    Provider.ctx?.oidc.cookies.set(provider.cookieName('session'), this.jti, cookie);
+    Provider.ctx?.oidc.cookies.set(provider.cookieName('session'), this.jti, sessionCookie(config.issuer));
     return this.save(NEW_BROWSER_SECONDS);
   };
 }

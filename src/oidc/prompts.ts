@@ -1,22 +1,41 @@
 /** When a person is asked something, beyond what the library asks by itself. */
 import { interactionPolicy } from 'oidc-provider';
 
+import { signedInJustNow } from './grants.ts';
 import type { CurfewSession, ProviderParts } from './provider-parts.ts';
 
-/** Prompts: a Client that was signed out as a whole demands a fresh sign-in; first-party Clients are not consented to. */
+/**
+ * A Client that was signed out, as a whole or in this browser, demands a fresh sign-in: nobody comes back silently. And
+ * first-party Clients are not consented to.
+ */
 export function promptsFor({ store }: ProviderParts) {
   const policy = interactionPolicy.base();
   const { Check } = interactionPolicy;
   policy.get('login')?.checks.add(
     new Check('client_signed_out', 'sign-in at this client was ended', 'login_required', async (ctx) => {
-      const { client, session, result } = ctx.oidc;
+      const { client, session } = ctx.oidc;
       if (client === undefined || session?.accountId === undefined) return Check.NO_NEED_TO_PROMPT;
       // Signed in just now, in an Interaction that bears the Client's epoch: no clock is needed to know that it is fresh.
-      if (result !== undefined && 'login' in result) return Check.NO_NEED_TO_PROMPT;
+      if (signedInJustNow(ctx)) return Check.NO_NEED_TO_PROMPT;
       const endedAt = await store.revocations.signedOutAt(`client:${client.clientId}`);
       const { signedInAt = 0 } = session as CurfewSession;
       return endedAt !== null && signedInAt <= endedAt.getTime() ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
     }),
+  );
+  policy.get('login')?.checks.add(
+    new Check(
+      'device_signed_out',
+      'sign-in at this client was ended in this browser',
+      'login_required',
+      async (ctx) => {
+        const { client, session, grant } = ctx.oidc;
+        const ended = client === undefined ? undefined : session?.grantIdFor(client.clientId);
+        // A Grant that was found is alive; only one that was not can have been signed out.
+        if (ended === undefined || grant?.jti === ended || signedInJustNow(ctx)) return Check.NO_NEED_TO_PROMPT;
+        const signedOutAt = await store.revocations.signedOutAt(`grant:${ended}`);
+        return signedOutAt === null ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
+      },
+    ),
   );
   const consent = policy.get('consent');
   const native = consent?.checks.get('native_client_prompt');

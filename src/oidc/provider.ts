@@ -13,9 +13,10 @@ import { RedirectUri } from '../config/client-metadata.ts';
 import type { Clock } from '../platform/clock.ts';
 import { StoreUnavailable } from '../store/port.ts';
 import { addressOf, type DeviceTraits } from './device.ts';
-import { loadGrant } from './grants.ts';
+import { grantLoader } from './grants.ts';
 import { overrideLibrary } from './overrides.ts';
 import { promptsFor } from './prompts.ts';
+import { sessionCookie } from './session-cookie.ts';
 import { type CurfewSession, type DeviceCodeRefusal, maySee, type ProviderParts } from './provider-parts.ts';
 
 const MINUTE = 60;
@@ -47,7 +48,7 @@ export function createProvider(parts: ProviderParts, jwks: { keys: JWK[] }): Pro
 function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configuration {
   const { config, pages } = parts;
   const https = config.issuer.startsWith('https:');
-  const cookie = { httpOnly: true, signed: true, sameSite: 'lax', secure: https, overwrite: true } as const;
+  const cookie = sessionCookie(config.issuer);
   return {
     adapter: parts.adapter,
     jwks: jwks as NonNullable<Configuration['jwks']>,
@@ -80,7 +81,7 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
       client.grantTypeAllowed('refresh_token') && (source.scopes.has('offline_access') || source.kind === 'DeviceCode'),
     // A device approved by code is a device of its own: it does not die with the browser that approved it.
     expiresWithSession: async (_ctx, source) => source.kind !== 'DeviceCode' && !source.scopes.has('offline_access'),
-    loadExistingGrant: loadGrant,
+    loadExistingGrant: grantLoader(parts.store.revocations),
     conformIdTokenClaims: true,
     allowOmittingSingleRegisteredRedirectUri: false,
     cookies: {

@@ -29,6 +29,7 @@ export type FanOut = {
 };
 
 const BATCH = 500;
+const PENDING = 100;
 const POLL_MS = 1000;
 
 export function createFanOut({
@@ -87,12 +88,21 @@ export function createFanOut({
   };
 
   const run = async (): Promise<void> => {
+    let fault: unknown;
     do {
       again = false;
-      const pending = await store.revocations.pendingSignOuts(10);
-      for (const signOut of pending) await spread(signOut);
-      again ||= pending.length > 0;
+      for (const signOut of await store.revocations.pendingSignOuts(PENDING)) {
+        try {
+          await spread(signOut);
+          again = true;
+        } catch (err) {
+          // One that cannot be spread must not keep the others waiting; the poll comes back to it.
+          log.warn({ err, signOut: signOut.id }, 'sign-out.not-spread');
+          fault = err;
+        }
+      }
     } while (again && !stopping.signal.aborted);
+    if (fault !== undefined) throw fault;
   };
 
   const runUntilIdle = (): Promise<void> => {

@@ -12,13 +12,13 @@ import type { Actor, ScopeKey, SignOutRecord, SignOutScope } from '../store/reco
 
 /** Why, in words that people read on their receipts; operators may write their own. */
 export const REASONS = {
-  person: 'You asked for it',
+  person: 'At your request',
   password: 'Your password was changed',
   browser: 'Signed out of this browser',
   disabled: 'The account was disabled',
   deleted: 'The account was deleted',
   clientRemoved: 'The app was removed',
-  operator: 'An operator asked for it',
+  operator: 'At the request of an operator',
 } as const;
 
 export type SignOutOrder = { readonly scope: SignOutScope; readonly reason: string; readonly actor: Actor };

@@ -15,17 +15,17 @@ const chromium = useChromium();
 /** Looks at the page that is open, in every size and theme. */
 async function look(page: Page, heading: string): Promise<void> {
   const keyboard = keyboardOn(page);
-  await until(`the page is "${heading}"`, async () => (await keyboard.heading()).replaceAll('\n', ' ') === heading).catch(
-    async (cause: unknown) => {
-      throw new Error(`${page.url()} is not "${heading}": ${await keyboard.text()}`, { cause });
-    },
-  );
+  await until(
+    `the page is "${heading}"`,
+    async () => (await keyboard.heading()).replaceAll('\n', ' ') === heading,
+  ).catch(async (cause: unknown) => {
+    throw new Error(`${page.url()} is not "${heading}": ${await keyboard.text()}`, { cause });
+  });
   const faults: string[] = [];
   for (const [kind, size] of Object.entries(SIZES)) {
     await page.setViewportSize(size);
     for (const colorScheme of SCHEMES) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      await page.evaluate(`document.getAnimations().forEach((animation) => animation.finish())`);
       const found = [...(await axeObjections(page)), ...(await overflow(page))];
       if (kind === 'phone') found.push(...(await focusFaults(page)));
       faults.push(...found.map((fault) => `${kind}, ${colorScheme}: ${fault}`));

@@ -3,9 +3,10 @@
  *
  * A Chromium that cannot start is a failure that says so, never a skipped test.
  */
-import chromium from '@sparticuz/chromium';
-import { type Browser, type BrowserContext, chromium as playwright, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+
+import { launchChromium } from './launch.ts';
 
 const LAPTOP = { width: 1200, height: 800 };
 const PHONE = { width: 390, height: 844 };
@@ -22,23 +23,7 @@ export function useChromium() {
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    browser = await playwright
-      .launch({
-        executablePath: await chromium.executablePath(),
-        args: [
-          // In one process the browser ends with its first closed context.
-          ...chromium.args.filter((argument) => argument !== '--single-process'),
-          '--no-sandbox',
-          '--disable-background-networking',
-          '--disable-component-update',
-          '--disable-sync',
-        ],
-        headless: true,
-      })
-      .catch((cause: unknown) => {
-        const message = 'Chromium cannot start here, and these tests need it: see the cause below';
-        throw new Error(`${message}. ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-      });
+    browser = await launchChromium();
   });
   afterEach(async () => {
     await Promise.all(contexts.map((context) => context.close()));

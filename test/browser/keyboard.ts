@@ -26,7 +26,7 @@ const FOCUSED = `(() => {
   };
 })()`;
 
-export type Focused = {
+type Focused = {
   readonly name: string;
   readonly tag: string;
   /** Width of the ring around it, in pixels. */
@@ -39,7 +39,7 @@ export type Focused = {
 };
 
 /** What the keyboard stands on; nothing while the page is being exchanged for another. */
-export async function focused(page: Page): Promise<Focused | null> {
+async function focused(page: Page): Promise<Focused | null> {
   return page.evaluate<Focused | null>(FOCUSED).catch(() => null);
 }
 

@@ -164,7 +164,7 @@ test('a dry run says what would end and changes nothing', async () => {
   expect(ended.json()).toStrictEqual({
     id: null,
     scope: 'everyone',
-    reason: 'An operator asked for it',
+    reason: 'At the request of an operator',
     at: INSTANT,
     url: null,
     dryRun: true,

@@ -130,7 +130,7 @@ test('a death at any moment loses nothing that was acknowledged', { timeout: 120
       house.signOut(resident, round % 3 === 0 ? 'password' : 'button'),
       signInAndRefresh(house, bystander).then((signedIn) => signedIn && bystanders.push(signedIn)),
     ]);
-    await pause(random(100));
+    await pause(random(160));
     house.victim().kill();
     const [pressed] = await busy;
     await house.death('at a random moment');

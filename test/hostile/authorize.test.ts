@@ -126,10 +126,9 @@ describe('redirect URIs are compared character by character', () => {
   test('5 a wildcard or an expression that got registered → matches itself alone', async () => {
     const { hostile, ask } = await signedIn();
     const patterns = ['https://*.app.test/cb', 'https://app.test/*', 'https://app.test/.*', 'https://app.test/cb?.+'];
+    // Refusing them would be as good; then nobody has that id below.
     const { json } = await register(hostile, { redirect_uris: patterns });
-    // Refusing them is as good.
-    if (json['client_id'] === undefined) return expect(json['error']).toMatch(/^invalid_(redirect_uri|client_metadata)$/);
-    const client = { id: String(json['client_id']), setup: { redirect_uris: patterns } } as unknown as Client;
+    const client = { id: json['client_id'] ?? 'nobody', setup: { redirect_uris: patterns } } as unknown as Client;
     const changes = await hostile.changes(async () => {
       for (const redirect_uri of ['https://evil.app.test/cb', 'https://app.test/evil', 'https://app.test/cb?x=1']) {
         const answer = await ask(query(good(client, { redirect_uri })));
@@ -167,7 +166,8 @@ describe('4 addresses that run', () => {
           const value = field.endsWith('uris') ? [uri] : uri;
           const metadata = { redirect_uris: ['https://x.test/cb'], application_type, [field]: value };
           const { status, json } = await register(hostile, metadata, token);
-          expect([status, json['error']], uri).toEqual([
+          expect([uri, status, json['error']]).toEqual([
+            uri,
             400,
             expect.stringMatching(/^invalid_(redirect_uri|client_metadata)$/),
           ]);
@@ -192,8 +192,9 @@ describe('4 addresses that run', () => {
         const file = join(hostile.folder, 'hostile.yaml');
         writeFileSync(file, JSON.stringify({ issuer: 'https://id.test', clients: [client] }));
         const reading = readConfig({ file, env: {}, cwd: hostile.folder });
-        expect(reading.ok, `${uri} as ${field}`).toBe(false);
-        if (!reading.ok) expect(JSON.stringify(reading.problems)).toContain(`clients[0].${field}`);
+        const named =
+          'problems' in reading && reading.problems.some(({ path }) => path.startsWith(`clients[0].${field}`));
+        expect([uri, reading.ok, named]).toEqual([uri, false, true]);
       }
     }
   });
@@ -227,19 +228,30 @@ describe('PKCE', () => {
     expect(changes).toEqual([]);
   });
 
-  test.each(Object.entries(WEAK).slice(3))('6 %s from a confidential client → invalid_request', async (_name, changed) => {
-    const { hostile, ask } = await signedIn();
-    const changes = await hostile.changes(async () => {
-      const answer = await ask(query(good(hostile.player, changed)));
-      expect(new URL(answer.header('location') ?? 'none:').searchParams.get('error')).toBe('invalid_request');
-    });
-    expect(changes).toEqual([]);
-  });
+  test.each(Object.entries(WEAK).slice(3))(
+    '6 %s from a confidential client → invalid_request',
+    async (_name, changed) => {
+      const { hostile, ask } = await signedIn();
+      const changes = await hostile.changes(async () => {
+        const answer = await ask(query(good(hostile.player, changed)));
+        expect(new URL(answer.header('location') ?? 'none:').searchParams.get('error')).toBe('invalid_request');
+      });
+      expect(changes).toEqual([]);
+    },
+  );
 });
 
 describe('repeated parameters', () => {
   // Row 7. ASVS 15.3.7: two readers of a repeated parameter may believe different ones.
-  const names = ['client_id', 'response_type', 'redirect_uri', 'scope', 'state', 'code_challenge', 'code_challenge_method'];
+  const names = [
+    'client_id',
+    'response_type',
+    'redirect_uri',
+    'scope',
+    'state',
+    'code_challenge',
+    'code_challenge_method',
+  ];
   test.each([...names, 'prompt', 'nonce', 'response_mode', 'max_age', 'id_token_hint', 'login_hint', 'request_uri'])(
     '7 %s twice → invalid_request',
     async (name) => {
@@ -254,19 +266,21 @@ describe('repeated parameters', () => {
             [[name, second], ...parameters.filter(([other]) => other !== name), [name, value]],
           ] as [string, string][][]) {
             const answer = await ask(query(pairs));
-            const location = answer.header('location');
             expect(answer.text).not.toContain('evil.test');
-            if (location === undefined) expect(answer.status).toBe(400);
-            else {
-              expect(location).toMatch(/^http:\/\/player\.test\/callback\?/);
-              expect(new URL(location).searchParams.get('error')).toBe('invalid_request');
-            }
+            // Here, or told to the app at its own address.
+            expect(answer.header('location') ?? answer.status).toSatisfy(
+              (said: string | number) =>
+                said === 400 || String(said).startsWith('http://player.test/callback?error=invalid_request&'),
+            );
             const pushed = await hostile.send({
               path: '/request',
               headers: [['Authorization', basicOf(player)]],
               body: new URLSearchParams(pairs),
             });
-            expect([pushed.status, pushed.json['error']]).toEqual([400, expect.stringMatching(/^invalid_request|request_uri_not_supported$/)]);
+            expect([pushed.status, pushed.json['error']]).toEqual([
+              400,
+              expect.stringMatching(/^invalid_request|request_uri_not_supported$/),
+            ]);
           }
         }
       });
@@ -293,37 +307,52 @@ describe('repeated parameters', () => {
 
 describe('flows that do not exist', () => {
   // Row 8. RFC 9700 §2.1.2: what the browser sees is not a token.
-  test.each(['token', 'id_token', 'id_token token', 'code token', 'code id_token', 'code id_token token', 'none', 'CODE', ''])(
-    '8 response_type %j → refused',
-    async (response_type) => {
-      const { hostile, ask } = await signedIn();
-      const changes = await hostile.changes(async () => {
-        for (const response_mode of [undefined, 'query', 'fragment', 'form_post']) {
-          const answer = await ask(query(good(hostile.player, { response_type, response_mode, nonce: 'n' })));
-          const said = `${answer.header('location')} ${answer.text}`;
-          expect(said).toMatch(/unsupported_response_type|unauthorized_client|invalid_request/);
-          expect(said).not.toMatch(/access_token|id_token=|code=/);
-        }
-      });
-      expect(changes).toEqual([]);
-    },
-  );
+  test.each([
+    'token',
+    'id_token',
+    'id_token token',
+    'code token',
+    'code id_token',
+    'code id_token token',
+    'none',
+    'CODE',
+    '',
+  ])('8 response_type %j → refused', async (response_type) => {
+    const { hostile, ask } = await signedIn();
+    const changes = await hostile.changes(async () => {
+      for (const response_mode of [undefined, 'query', 'fragment', 'form_post']) {
+        const answer = await ask(query(good(hostile.player, { response_type, response_mode, nonce: 'n' })));
+        const said = `${answer.header('location')} ${answer.text}`;
+        expect(said).toMatch(/unsupported_response_type|unauthorized_client|invalid_request/);
+        expect(said).not.toMatch(/access_token|id_token=|code=/);
+      }
+    });
+    expect(changes).toEqual([]);
+  });
 
   // Row 8. RFC 9700 §2.4: a password belongs on our own page.
-  test.each(['password', 'implicit', 'urn:ietf:params:oauth:grant-type:token-exchange', 'urn:openid:params:grant-type:ciba', '__proto__', 'constructor', 'toString'])(
-    '8 grant_type %s → unsupported',
-    async (grant_type) => {
-      const hostile = shared();
-      const { alice, player, phone } = hostile;
-      const form = { grant_type, username: alice.username, password: alice.password, scope: 'openid' };
-      const changes = await hostile.changes(async () => {
-        for (const client of [player, phone]) {
-          expect(await client.post('/token', form)).toMatchObject({ status: 400, body: { error: 'unsupported_grant_type' } });
-        }
-      });
-      expect(changes).toEqual([]);
-    },
-  );
+  test.each([
+    'password',
+    'implicit',
+    'urn:ietf:params:oauth:grant-type:token-exchange',
+    'urn:openid:params:grant-type:ciba',
+    '__proto__',
+    'constructor',
+    'toString',
+  ])('8 grant_type %s → unsupported', async (grant_type) => {
+    const hostile = shared();
+    const { alice, player, phone } = hostile;
+    const form = { grant_type, username: alice.username, password: alice.password, scope: 'openid' };
+    const changes = await hostile.changes(async () => {
+      for (const client of [player, phone]) {
+        expect(await client.post('/token', form)).toMatchObject({
+          status: 400,
+          body: { error: 'unsupported_grant_type' },
+        });
+      }
+    });
+    expect(changes).toEqual([]);
+  });
 });
 
 describe('requests by reference', () => {
@@ -334,12 +363,26 @@ describe('requests by reference', () => {
     // The very host is opened to us: it is not called all the same.
     const { hostile, ask } = await signedIn();
     const { player } = hostile;
-    const uris = [`${lure.url}/request.jwt`, `${lure.url}#x`, lure.url.replace('127.0.0.1', 'localhost'), 'file:///etc/passwd', 'urn:x'];
+    const uris = [
+      `${lure.url}/request.jwt`,
+      `${lure.url}#x`,
+      lure.url.replace('127.0.0.1', 'localhost'),
+      'file:///etc/passwd',
+      'urn:x',
+    ];
     const changes = await hostile.changes(async () => {
       for (const request_uri of uris) {
-        for (const parameters of [good(player, { request_uri }), [['client_id', 'player'], ['request_uri', request_uri]]]) {
+        for (const parameters of [
+          good(player, { request_uri }),
+          [
+            ['client_id', 'player'],
+            ['request_uri', request_uri],
+          ],
+        ]) {
           const answer = await ask(query(parameters as [string, string][]));
-          expect(`${answer.header('location')} ${answer.text}`).toMatch(/invalid_request_uri|request_uri_not_supported|invalid_request/);
+          expect(`${answer.header('location')} ${answer.text}`).toMatch(
+            /invalid_request_uri|request_uri_not_supported|invalid_request/,
+          );
           expect(`${answer.header('location')}`).not.toContain('code=');
         }
         const form = Object.fromEntries(good(player, { request_uri }));
@@ -357,12 +400,23 @@ describe('requests by reference', () => {
     const pushed = await player.post('/request', Object.fromEntries(good(player)));
     const request_uri = String(pushed.body['request_uri']);
     const changes = await hostile.changes(async () => {
-      const stolen = await ask(query([['client_id', phone.id], ['request_uri', request_uri], ['redirect_uri', 'http://phone.test/callback']]));
+      const stolen = await ask(
+        query([
+          ['client_id', phone.id],
+          ['request_uri', request_uri],
+          ['redirect_uri', 'http://phone.test/callback'],
+        ]),
+      );
       expect(stolen.header('location') ?? '').not.toContain('code=');
       expect(stolen.status === 400 || `${stolen.header('location')}`.includes('error=')).toBe(true);
     });
     expect(changes).toEqual([]);
-    const beside: [string, string][] = [['client_id', player.id], ['request_uri', request_uri], ['redirect_uri', 'http://evil.test/'], ['state', 'evil']];
+    const beside: [string, string][] = [
+      ['client_id', player.id],
+      ['request_uri', request_uri],
+      ['redirect_uri', 'http://evil.test/'],
+      ['state', 'evil'],
+    ];
     const first = await ask(query(beside));
     expect(first.header('location')).toMatch(/^http:\/\/player\.test\/callback\?code=.*state=a-state/);
     const again = await ask(query(beside.slice(0, 2)));
@@ -374,7 +428,12 @@ describe('requests by reference', () => {
   test('10 a request object, unsigned, signed with a public key or properly → refused', async () => {
     const { hostile, ask } = await signedIn();
     const { player } = hostile;
-    const claims = { ...Object.fromEntries(good(player)), iss: 'player', aud: hostile.issuer, redirect_uri: 'http://evil.test/' };
+    const claims = {
+      ...Object.fromEntries(good(player)),
+      iss: 'player',
+      aud: hostile.issuer,
+      redirect_uri: 'http://evil.test/',
+    };
     const published = JSON.stringify((await hostile.send({ path: '/jwks' })).json);
     const own = await generateKeyPair('ES256');
     const objects = [
@@ -389,7 +448,10 @@ describe('requests by reference', () => {
         const answer = await ask(query(good(player, { request })));
         expect(new URL(answer.header('location') ?? 'none:').searchParams.get('error')).toBe('request_not_supported');
         const form = Object.fromEntries(good(player, { request }));
-        expect(await player.post('/request', form)).toMatchObject({ status: 400, body: { error: 'request_not_supported' } });
+        expect(await player.post('/request', form)).toMatchObject({
+          status: 400,
+          body: { error: 'request_not_supported' },
+        });
       }
     });
     expect(changes).toEqual([]);
@@ -419,7 +481,8 @@ describe('requests by reference', () => {
         const answer = await ask(query(good(player, { id_token_hint, prompt: 'none' })));
         expect(new URL(answer.header('location') ?? 'none:').searchParams.get('error')).toBe('invalid_request');
         const logout = await ask(`/session/end?${new URLSearchParams({ id_token_hint }).toString()}`);
-        expect(logout.status).toBe(400);
+        // A logout is asked about, hint or no hint (row 32).
+        expect([logout.status, logout.text.includes('Sign out?')]).toEqual([200, true]);
       }
     });
     expect(changes).toEqual([]);
@@ -445,7 +508,11 @@ describe('what comes back', () => {
 
   test('11 line breaks in state and error answers → encoded, no header of their own', async () => {
     const { hostile, ask } = await signedIn();
-    for (const changed of [{ state: 'a\r\nSet-Cookie: evil=1' }, { state: 'a\r\nX: y', prompt: 'none', scope: 'nothing' }, { state: '\0\u2028é' }]) {
+    for (const changed of [
+      { state: 'a\r\nSet-Cookie: evil=1' },
+      { state: 'a\r\nX: y', prompt: 'none', scope: 'nothing' },
+      { state: '\0\u2028é' },
+    ]) {
       const answer = await ask(query(good(hostile.player, changed)));
       expect(answer.cookies.join()).not.toContain('evil');
       expect(answer.header('x')).toBeUndefined();
@@ -456,8 +523,25 @@ describe('what comes back', () => {
 
   test('11 HTML in parameters of a request that cannot be answered → not shown', async () => {
     const { hostile, ask } = await signedIn();
-    for (const name of ['client_id', 'response_type', 'redirect_uri', 'scope', 'prompt', 'response_mode', 'code_challenge_method', 'request_uri', 'resource', 'ui_locales', 'acr_values', 'max_age']) {
-      const answer = await ask(query(good(hostile.player, { [name]: CANARY, ...(name === 'redirect_uri' ? {} : { redirect_uri: undefined }) })));
+    for (const name of [
+      'client_id',
+      'response_type',
+      'redirect_uri',
+      'scope',
+      'prompt',
+      'response_mode',
+      'code_challenge_method',
+      'request_uri',
+      'resource',
+      'ui_locales',
+      'acr_values',
+      'max_age',
+    ]) {
+      const answer = await ask(
+        query(
+          good(hostile.player, { [name]: CANARY, ...(name === 'redirect_uri' ? {} : { redirect_uri: undefined }) }),
+        ),
+      );
       expect(answer.status).toBe(400);
       expect(answer.text).not.toContain(CANARY);
     }
@@ -510,5 +594,10 @@ function basicOf(client: Client): string {
 }
 
 function unescaped(html: string): string {
-  return html.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
+  return html
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&amp;', '&');
 }

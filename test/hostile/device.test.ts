@@ -2,7 +2,16 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Browser } from '../support/browser.ts';
-import { about, CANARY, cookiesOf, type HostileWorld, hostileWorld, type RawAnswer, sharedWorld, xsrfOf } from './probe.ts';
+import {
+  about,
+  CANARY,
+  cookiesOf,
+  type HostileWorld,
+  hostileWorld,
+  type RawAnswer,
+  sharedWorld,
+  xsrfOf,
+} from './probe.ts';
 
 const shared = sharedWorld();
 const GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -36,14 +45,19 @@ function typeCode(
 describe('guessing', () => {
   // Row 28. RFC 8628 §5.1.
   test('28 codes guessed from one address → throttled, a right one among them too', async () => {
-    const hostile = await hostileWorld({ fakeTime: true, configuration: { throttle: { addressAttemptsPerMinute: 10 } } });
+    const hostile = await hostileWorld({
+      fakeTime: true,
+      configuration: { throttle: { addressAttemptsPerMinute: 10 } },
+    });
     const { alice, tv } = hostile;
     const device = await tv.startDevice();
     const browser = alice.anotherBrowser();
     const xsrf = await deviceForm(browser);
     const statuses: number[] = [];
     for (let nth = 0; nth < 15; nth++) {
-      statuses.push((await typeCode(hostile, browser, { xsrf: xsrfOf(browser.page.text), user_code: guess(nth) })).status);
+      statuses.push(
+        (await typeCode(hostile, browser, { xsrf: xsrfOf(browser.page.text), user_code: guess(nth) })).status,
+      );
     }
     expect(statuses.filter((status) => status === 429)).toHaveLength(5);
     const changes = await hostile.changes(async () => {
@@ -59,7 +73,10 @@ describe('guessing', () => {
   test.each(['/device/', '/DEVICE', '/Device/', '/device?x=1', '/device/?x=1', '/deVice?user_code=x'])(
     '28 codes guessed at %s → counted like any other',
     async (path) => {
-      const hostile = await hostileWorld({ fakeTime: true, configuration: { throttle: { addressAttemptsPerMinute: 3 } } });
+      const hostile = await hostileWorld({
+        fakeTime: true,
+        configuration: { throttle: { addressAttemptsPerMinute: 3 } },
+      });
       const browser = hostile.alice.anotherBrowser();
       const xsrf = await deviceForm(browser);
       for (let nth = 0; nth < 3; nth++) await typeCode(hostile, browser, { xsrf, user_code: guess(nth) }, { path });
@@ -71,7 +88,9 @@ describe('guessing', () => {
     const hostile = await hostileWorld({ fakeTime: true, configuration: { trustProxy: 1 } });
     const browser = hostile.alice.anotherBrowser();
     const xsrf = await deviceForm(browser);
-    const from = (nth: number): [string, string][] => [['X-Forwarded-For', `198.51.${Math.floor(nth / 250)}.${nth % 250}`]];
+    const from = (nth: number): [string, string][] => [
+      ['X-Forwarded-For', `198.51.${Math.floor(nth / 250)}.${nth % 250}`],
+    ];
     for (let nth = 0; nth < 600; nth += 50) {
       const wave = Array.from({ length: 50 }, (_, at) =>
         typeCode(hostile, browser, { xsrf, user_code: guess(nth + at) }, { headers: from(nth + at) }),
@@ -129,7 +148,10 @@ describe('approving', () => {
       expect(browser.buttons).toEqual(expect.arrayContaining(['Allow', 'Deny']));
     });
     expect(changes).toEqual([]);
-    expect(await tv.pollDevice(device.device_code)).toMatchObject({ status: 400, body: { error: 'authorization_pending' } });
+    expect(await tv.pollDevice(device.device_code)).toMatchObject({
+      status: 400,
+      body: { error: 'authorization_pending' },
+    });
     expect((await send({ path: `/device?user_code=${device.user_code}&user_code=x` })).status).toBe(400);
   });
 
@@ -138,7 +160,10 @@ describe('approving', () => {
     const answer = await send({
       path: '/device/auth',
       host: 'evil.test',
-      headers: [['X-Forwarded-Host', 'evil.test'], ['Forwarded', 'host=evil.test']],
+      headers: [
+        ['X-Forwarded-Host', 'evil.test'],
+        ['Forwarded', 'host=evil.test'],
+      ],
       body: new URLSearchParams({ client_id: tv.id, scope: 'openid' }),
     });
     expect(answer.text).not.toContain('evil.test');
@@ -181,7 +206,11 @@ describe('approving', () => {
     const device = await tv.startDevice();
     const browser = alice.anotherBrowser();
     const changes = await shared().changes(async () => {
-      await browser.request('POST', new URL('/device', browser.origin), new URLSearchParams({ user_code: device.user_code, confirm: 'yes' }));
+      await browser.request(
+        'POST',
+        new URL('/device', browser.origin),
+        new URLSearchParams({ user_code: device.user_code, confirm: 'yes' }),
+      );
       expect(browser.page.status).toBe(400);
       await browser.press('Continue', { user_code: device.user_code });
       expect(browser.buttons).toContain('Allow');
@@ -229,7 +258,12 @@ describe('approving', () => {
     const { alice, send } = shared();
     const answer = await send({
       path: '/device/auth',
-      headers: [['X-Forwarded-For', '203.0.113.9'], ['Forwarded', 'for=203.0.113.9'], ['X-Real-IP', '203.0.113.9'], ['CF-Connecting-IP', '203.0.113.9']],
+      headers: [
+        ['X-Forwarded-For', '203.0.113.9'],
+        ['Forwarded', 'for=203.0.113.9'],
+        ['X-Real-IP', '203.0.113.9'],
+        ['CF-Connecting-IP', '203.0.113.9'],
+      ],
       body: new URLSearchParams({ client_id: 'tv', scope: 'openid' }),
     });
     const browser = await alice.signIn(alice.anotherBrowser());
@@ -277,7 +311,8 @@ describe('polling', () => {
     await tv.approveDevice(alice, device.user_code, alice.anotherBrowser());
     const answers = await Promise.all(Array.from({ length: 50 }, () => tv.pollDevice(device.device_code)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-    for (const { status, body } of answers) if (status !== 200) expect([status, body['error']]).toEqual([400, 'invalid_grant']);
+    const losers = answers.filter(({ status }) => status !== 200);
+    for (const { status, body } of losers) expect([status, body['error']]).toEqual([400, 'invalid_grant']);
   });
 
   test('31 denied → access_denied, and then nothing, however often', async () => {
@@ -323,14 +358,20 @@ describe('polling', () => {
     expect([answer.status, answer.body['error']]).toEqual([400, 'invalid_grant']);
   });
 
-  test.each(['', 'x', 'undefined', '\0', 'a'.repeat(5000), '__proto__', '{"$ne":1}'])('30 device code %j → refused', async (device_code) => {
-    const { tv } = shared();
-    const changes = await shared().changes(async () => {
-      const answer = await tv.post('/token', { grant_type: GRANT, device_code });
-      expect([answer.status, answer.body['error']]).toEqual([400, expect.stringMatching(/^invalid_(grant|request)$/)]);
-    });
-    expect(changes).toEqual([]);
-  });
+  test.each(['', 'x', 'undefined', '\0', 'a'.repeat(5000), '__proto__', '{"$ne":1}'])(
+    '30 device code %j → refused',
+    async (device_code) => {
+      const { tv } = shared();
+      const changes = await shared().changes(async () => {
+        const answer = await tv.post('/token', { grant_type: GRANT, device_code });
+        expect([answer.status, answer.body['error']]).toEqual([
+          400,
+          expect.stringMatching(/^invalid_(grant|request)$/),
+        ]);
+      });
+      expect(changes).toEqual([]);
+    },
+  );
 
   test('30 the user code in place of the device code → refused', async () => {
     const { tv, alice } = shared();

@@ -3,7 +3,19 @@ import { describe, expect, test } from 'vitest';
 
 import { StoreUnavailable, type Store } from '../../src/store/port.ts';
 import type { Tokens } from '../support/client.ts';
-import { about, answered, basic, cookiesOf, csrfOf, type HostileWorld, hostileWorld, initialAccessToken, register, sharedWorld, xsrfOf } from './probe.ts';
+import {
+  about,
+  answered,
+  basic,
+  cookiesOf,
+  csrfOf,
+  type HostileWorld,
+  hostileWorld,
+  initialAccessToken,
+  register,
+  sharedWorld,
+  xsrfOf,
+} from './probe.ts';
 
 const SECRET = 'a secret that only its client knows, 0123456789';
 const shared = sharedWorld();
@@ -48,8 +60,25 @@ describe('introspection', () => {
     const browser = alice.anotherBrowser();
     const { code } = await player.obtainCode(alice, browser);
     const session = [...browser.cookies].find(([name]) => name.startsWith('curfew-session '))?.[1].value ?? '';
-    for (const token of [code, session, 'x', '\0', '[object Object]', '{"$ne":1}', 'a'.repeat(5000), '../../etc/passwd', 'é']) {
-      for (const token_type_hint of [undefined, 'access_token', 'refresh_token', 'authorization_code', '__proto__', 'Session']) {
+    for (const token of [
+      code,
+      session,
+      'x',
+      '\0',
+      '[object Object]',
+      '{"$ne":1}',
+      'a'.repeat(5000),
+      '../../etc/passwd',
+      'é',
+    ]) {
+      for (const token_type_hint of [
+        undefined,
+        'access_token',
+        'refresh_token',
+        'authorization_code',
+        '__proto__',
+        'Session',
+      ]) {
         const form = { token, ...(token_type_hint === undefined ? {} : { token_type_hint }) };
         expect((await library.post('/token/introspection', form)).body).toEqual({ active: false });
       }
@@ -69,7 +98,8 @@ describe('introspection', () => {
     const inactive = async () => {
       for (const tokens of dead) {
         for (const token of [tokens.access_token, tokens.refresh_token]) {
-          for (const client of [library, player, cinema]) expect(await client.introspect(token)).toEqual({ active: false });
+          for (const client of [library, player, cinema])
+            expect(await client.introspect(token)).toEqual({ active: false });
         }
       }
     };
@@ -93,8 +123,8 @@ describe('revocation', () => {
       for (const stranger of [cinema, phone, library]) {
         for (const token of [tokens.access_token, tokens.refresh_token]) {
           for (const token_type_hint of ['access_token', 'refresh_token', 'x']) {
-            const { status, body } = await stranger.post('/token/revocation', { token, token_type_hint });
-            expect([status === 200, body]).toEqual([status === 200, status === 200 ? {} : expect.objectContaining({ error: expect.any(String) })]);
+            const { status } = await stranger.post('/token/revocation', { token, token_type_hint });
+            expect([200, 400, 401]).toContain(status);
           }
         }
       }
@@ -157,10 +187,26 @@ function breakable() {
 }
 
 const METHODS = [
-  ...['find', 'findByIdentifier', 'setPassword', 'throttle', 'addFailure', 'clearFailures', 'countAttempt'].map((name) => `accounts.${name}`),
+  ...['find', 'findByIdentifier', 'setPassword', 'throttle', 'addFailure', 'clearFailures', 'countAttempt'].map(
+    (name) => `accounts.${name}`,
+  ),
   'catalogue.findClient',
-  ...['save', 'insert', 'find', 'findByUid', 'findByUserCode', 'consume', 'destroy', 'sessionsOf'].map((name) => `artifacts.${name}`),
-  ...['epochs', 'stand', 'movedBySignOut', 'signedOutAt', 'revokeGrant', 'signOut', 'findSignOut', 'clientSessionsOf', 'endedBy', 'touchClientSession', 'ended'].map((name) => `revocations.${name}`),
+  ...['save', 'insert', 'find', 'findByUid', 'findByUserCode', 'consume', 'destroy', 'sessionsOf'].map(
+    (name) => `artifacts.${name}`,
+  ),
+  ...[
+    'epochs',
+    'stand',
+    'movedBySignOut',
+    'signedOutAt',
+    'revokeGrant',
+    'signOut',
+    'findSignOut',
+    'clientSessionsOf',
+    'endedBy',
+    'touchClientSession',
+    'ended',
+  ].map((name) => `revocations.${name}`),
   ...['list', 'counts'].map((name) => `deliveries.${name}`),
 ];
 
@@ -191,35 +237,133 @@ describe('a store that does not answer', () => {
     const html: [string, string] = ['Accept', 'text/html'];
     const form = (fields: Record<string, string>) => new URLSearchParams(fields);
     const requests: [string, Parameters<HostileWorld['send']>[0]][] = [
-      ['code exchange', { path: '/token', headers: [asPlayer], body: form({ grant_type: 'authorization_code', code, code_verifier: verifier, redirect_uri: 'http://player.test/callback' }) }],
-      ['refresh', { path: '/token', headers: [asPlayer], body: form({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token }) }],
+      [
+        'code exchange',
+        {
+          path: '/token',
+          headers: [asPlayer],
+          body: form({
+            grant_type: 'authorization_code',
+            code,
+            code_verifier: verifier,
+            redirect_uri: 'http://player.test/callback',
+          }),
+        },
+      ],
+      [
+        'refresh',
+        {
+          path: '/token',
+          headers: [asPlayer],
+          body: form({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token }),
+        },
+      ],
       ['client credentials', { path: '/token', headers: [asPlayer], body: form({ grant_type: 'client_credentials' }) }],
-      ['device poll', { path: '/token', body: form({ client_id: 'tv', grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: device.device_code }) }],
-      ['introspection', { path: '/token/introspection', headers: [asPlayer], body: form({ token: tokens.access_token }) }],
+      [
+        'device poll',
+        {
+          path: '/token',
+          body: form({
+            client_id: 'tv',
+            grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+            device_code: device.device_code,
+          }),
+        },
+      ],
+      [
+        'introspection',
+        { path: '/token/introspection', headers: [asPlayer], body: form({ token: tokens.access_token }) },
+      ],
       ['revocation', { path: '/token/revocation', headers: [asPlayer], body: form({ token: tokens.access_token }) }],
       ['revocation of nothing', { path: '/token/revocation', headers: [asPlayer], body: form({ token: 'x' }) }],
       ['userinfo', { path: '/me', headers: [bearer] }],
-      ['authorize', { path: new URL(player.authorization().url).pathname + new URL(player.authorization().url).search, headers: [html, cookiesOf(browser, '/auth')] }],
-      ['authorize as a stranger', { path: new URL(phone.authorization().url).pathname + new URL(phone.authorization().url).search, headers: [html] }],
-      ['pushed request', { path: '/request', headers: [asPlayer], body: form({ response_type: 'code', redirect_uri: 'http://player.test/callback' }) }],
+      [
+        'authorize',
+        {
+          path: new URL(player.authorization().url).pathname + new URL(player.authorization().url).search,
+          headers: [html, cookiesOf(browser, '/auth')],
+        },
+      ],
+      [
+        'authorize as a stranger',
+        {
+          path: new URL(phone.authorization().url).pathname + new URL(phone.authorization().url).search,
+          headers: [html],
+        },
+      ],
+      [
+        'pushed request',
+        {
+          path: '/request',
+          headers: [asPlayer],
+          body: form({ response_type: 'code', redirect_uri: 'http://player.test/callback' }),
+        },
+      ],
       ['device start', { path: '/device/auth', body: form({ client_id: 'tv', scope: 'openid' }) }],
       ['device page', { path: '/device', headers: [html, cookiesOf(browser, '/device')] }],
-      ['device code typed', { path: '/device', headers: [html, cookiesOf(browser, '/device')], body: form({ xsrf, user_code: device.user_code, confirm: 'yes' }) }],
+      [
+        'device code typed',
+        {
+          path: '/device',
+          headers: [html, cookiesOf(browser, '/device')],
+          body: form({ xsrf, user_code: device.user_code, confirm: 'yes' }),
+        },
+      ],
       ['interaction page', { path: interaction, headers: [html, cookiesOf(stranger, interaction)] }],
-      ['interaction sign-in', { path: `${interaction}/sign-in`, headers: [html, cookiesOf(stranger, `${interaction}/sign-in`)], body: form(signIn) }],
+      [
+        'interaction sign-in',
+        {
+          path: `${interaction}/sign-in`,
+          headers: [html, cookiesOf(stranger, `${interaction}/sign-in`)],
+          body: form(signIn),
+        },
+      ],
       ['sign-in', { path: '/sign-in', headers: [html, cookiesOf(stranger, '/sign-in')], body: form(signIn) }],
       ['account', { path: '/account', headers: [html, cookiesOf(browser, '/account')] }],
-      ['account as JSON', { path: '/account', headers: [['Accept', 'application/json'], cookiesOf(browser, '/account')] }],
+      [
+        'account as JSON',
+        { path: '/account', headers: [['Accept', 'application/json'], cookiesOf(browser, '/account')] },
+      ],
       ['devices', { path: '/account/devices', headers: [html, cookiesOf(browser, '/account')] }],
       ['security', { path: '/account/security', headers: [html, cookiesOf(browser, '/account')] }],
-      ['sign out of everything', { path: '/account/sign-out-all', headers: [html, cookiesOf(browser, '/account')], body: form({ csrf }) }],
-      ['change password', { path: '/account/password', headers: [html, cookiesOf(browser, '/account')], body: form({ csrf, currentPassword: alice.password, password: 'another lantern over the harbour' }) }],
+      [
+        'sign out of everything',
+        { path: '/account/sign-out-all', headers: [html, cookiesOf(browser, '/account')], body: form({ csrf }) },
+      ],
+      [
+        'change password',
+        {
+          path: '/account/password',
+          headers: [html, cookiesOf(browser, '/account')],
+          body: form({ csrf, currentPassword: alice.password, password: 'another lantern over the harbour' }),
+        },
+      ],
       ['sign out here', { path: '/sign-out', headers: [html, cookiesOf(browser, '/sign-out')], body: form({ csrf }) }],
       ['receipt', { path: '/sign-outs/x', headers: [html, cookiesOf(browser, '/sign-outs/x')] }],
       ['receipt stream', { path: '/sign-outs/x/events', headers: [html, cookiesOf(browser, '/sign-outs/x')] }],
-      ['logout', { path: `/session/end?id_token_hint=${tokens.id_token}`, headers: [html, cookiesOf(browser, '/session/end')] }],
-      ['logout confirmed', { path: '/session/end/confirm', headers: [html, cookiesOf(browser, '/session/end')], body: form({ xsrf, logout: 'yes' }) }],
-      ['registration', { path: '/reg', headers: [['Authorization', `Bearer ${iat}`], ['Content-Type', 'application/json']], body: '{"redirect_uris":["https://x.test/"]}' }],
+      [
+        'logout',
+        { path: `/session/end?id_token_hint=${tokens.id_token}`, headers: [html, cookiesOf(browser, '/session/end')] },
+      ],
+      [
+        'logout confirmed',
+        {
+          path: '/session/end/confirm',
+          headers: [html, cookiesOf(browser, '/session/end')],
+          body: form({ xsrf, logout: 'yes' }),
+        },
+      ],
+      [
+        'registration',
+        {
+          path: '/reg',
+          headers: [
+            ['Authorization', `Bearer ${iat}`],
+            ['Content-Type', 'application/json'],
+          ],
+          body: '{"redirect_uris":["https://x.test/"]}',
+        },
+      ],
       ['readiness', { path: '/readyz' }],
       ['metrics', { path: '/metrics' }],
     ];
@@ -227,8 +371,8 @@ describe('a store that does not answer', () => {
       const answer = await send(request);
       expect([name, answer.status]).toEqual([name, 503]);
       // Retrying is invited, nothing of the fault is told, and a logged-in browser is not thrown out.
-      expect(answer.text, name).not.toMatch(/StoreUnavailable|broken:|\.ts\b|at \w+ \(/);
-      expect(answer.cookies.filter((cookie) => /session=;|session=[^;]/.test(cookie)), name).toEqual([]);
+      expect(answer.text).not.toMatch(/StoreUnavailable|broken:|\.ts\b|at \w+ \(/);
+      expect([name, answer.cookies.filter((cookie) => cookie.includes('session'))]).toEqual([name, []]);
     }
     expect((await send({ path: '/healthz' })).status).toBe(200);
 
@@ -251,8 +395,8 @@ describe('a store that does not answer', () => {
         only(method);
         const { status } = await player.revoke(tokens[kind]);
         up();
-        if (status === 200) expect([method, await player.introspect(tokens[kind])]).toEqual([method, { active: false }]);
-        else expect([method, status]).toEqual([method, 503]);
+        const { active } = await player.introspect(tokens[kind]);
+        expect([method, status, status === 200 && active]).toEqual([method, status === 200 ? 200 : 503, false]);
       }
     }
   });
@@ -289,7 +433,15 @@ describe('a store that does not answer', () => {
           return pathname + search;
         }),
       ),
-      ...['/session/end', '/device', '/account', '/account/devices', '/account/security', '/sign-in', '/metrics', '/jwks', '/.well-known/openid-configuration'],
+      '/session/end',
+      '/device',
+      '/account',
+      '/account/devices',
+      '/account/security',
+      '/sign-in',
+      '/metrics',
+      '/jwks',
+      '/.well-known/openid-configuration',
     ];
     for (const method of METHODS) {
       const tokens = await player.signIn(alice);
@@ -300,8 +452,16 @@ describe('a store that does not answer', () => {
       const xsrf = xsrfOf(browser.page.text);
       only(method);
       const statuses = [
-        ...(await Promise.all(paths.map((path) => send({ path, headers: [cookiesOf(browser, path.split('?')[0] ?? '/'), ['Accept', 'text/html']] })))),
-        await send({ path: '/device', headers: [cookiesOf(browser, '/device')], body: new URLSearchParams({ xsrf, user_code: device.user_code, confirm: 'yes' }) }),
+        ...(await Promise.all(
+          paths.map((path) =>
+            send({ path, headers: [cookiesOf(browser, path.split('?')[0] ?? '/'), ['Accept', 'text/html']] }),
+          ),
+        )),
+        await send({
+          path: '/device',
+          headers: [cookiesOf(browser, '/device')],
+          body: new URLSearchParams({ xsrf, user_code: device.user_code, confirm: 'yes' }),
+        }),
         await tv.pollDevice(device.device_code),
         await player.exchange(code, verifier),
         await player.post('/token', { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }),
@@ -309,8 +469,19 @@ describe('a store that does not answer', () => {
         await player.post('/request', { response_type: 'code', redirect_uri: 'http://player.test/callback' }),
         await player.userinfo(tokens),
         await tv.post('/device/auth', { scope: 'openid' }),
-        await send({ path: '/reg', headers: [['Authorization', `Bearer ${token}`], ['Content-Type', 'application/json']], body: '{"redirect_uris":["https://x.test/"]}' }),
-        await send({ path: '/token', headers: [asPlayer], body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'x' }) }),
+        await send({
+          path: '/reg',
+          headers: [
+            ['Authorization', `Bearer ${token}`],
+            ['Content-Type', 'application/json'],
+          ],
+          body: '{"redirect_uris":["https://x.test/"]}',
+        }),
+        await send({
+          path: '/token',
+          headers: [asPlayer],
+          body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'x' }),
+        }),
       ].map(({ status }) => status);
       up();
       expect([method, statuses.filter((status) => status >= 500 && status !== 503)]).toEqual([method, []]);
@@ -333,11 +504,10 @@ describe('a store that does not answer', () => {
         body: new URLSearchParams({ csrf }),
       });
       up();
-      const ended = (await library.introspect(tokens.access_token)).active === false;
-      expect([method, answer.status, ended]).toEqual([method, answer.status === 303 ? 303 : 503, answer.status === 303]);
-      if (!ended) continue;
-      expect(answer.header('location')).toMatch(/^\/sign-outs\//);
-      browser.cookies.clear();
+      const { active } = await library.introspect(tokens.access_token);
+      const toReceipt = answer.header('location')?.startsWith('/sign-outs/') === true;
+      expect([method, answer.status, active]).toEqual([method, toReceipt ? 303 : 503, !toReceipt]);
+      if (toReceipt) browser.cookies.clear();
     }
   });
 
@@ -376,7 +546,12 @@ describe('registration', () => {
       for (const method of ['PUT', 'PATCH', 'DELETE', 'POST']) {
         const update = { client_id: json['client_id'], redirect_uris: ['https://evil.test/'] };
         const body = JSON.stringify(update);
-        const answer = await shared().send({ method, path, headers: [bearer, ['Content-Type', 'application/json']], body });
+        const answer = await shared().send({
+          method,
+          path,
+          headers: [bearer, ['Content-Type', 'application/json']],
+          body,
+        });
         expect([404, 405]).toContain(answer.status);
       }
     });
@@ -418,7 +593,11 @@ describe('registration', () => {
       for (const token of ['', 'x', access_token, 'undefined']) {
         expect([400, 401]).toContain((await register(shared(), complete, token)).status);
       }
-      const none = await shared().send({ path: '/reg', headers: [['Content-Type', 'application/json']], body: JSON.stringify(complete) });
+      const none = await shared().send({
+        path: '/reg',
+        headers: [['Content-Type', 'application/json']],
+        body: JSON.stringify(complete),
+      });
       expect([400, 401]).toContain(none.status);
     });
     expect(changes).toEqual([]);
@@ -490,7 +669,12 @@ describe('registration', () => {
     });
     expect(seen.json).toEqual({ active: false });
     const browser = await shared().alice.signIn(shared().alice.anotherBrowser());
-    const query = new URLSearchParams({ client_id: String(json['client_id']), response_type: 'code', redirect_uri: 'https://x.test/cb', scope: 'openid' });
+    const query = new URLSearchParams({
+      client_id: String(json['client_id']),
+      response_type: 'code',
+      redirect_uri: 'https://x.test/cb',
+      scope: 'openid',
+    });
     await browser.open(`/auth?${query.toString()}`);
     expect(browser.left).toBeUndefined();
     expect(browser.buttons).toContain('Allow');
@@ -505,7 +689,12 @@ describe('registration', () => {
       logo_uri: 'https://x.test/"onerror="alert(1)',
     });
     const browser = await shared().alice.signIn(shared().alice.anotherBrowser());
-    const query = new URLSearchParams({ client_id: String(json['client_id']), response_type: 'code', redirect_uri: 'https://x.test/cb', scope: 'openid' });
+    const query = new URLSearchParams({
+      client_id: String(json['client_id']),
+      response_type: 'code',
+      redirect_uri: 'https://x.test/cb',
+      scope: 'openid',
+    });
     await browser.open(`/auth?${query.toString()}`);
     expect(browser.heading).toContain(name);
     expect(browser.page.text).not.toContain('<script>alert');

@@ -34,9 +34,13 @@ describe('logout asked for by an app', () => {
       new UnsecuredJWT(claims).encode(),
       `${header}.${payload}.`,
       await new SignJWT(claims).setProtectedHeader({ alg: 'ES256' }).sign(evil.privateKey),
-      await new SignJWT({ ...claims, aud: ['player', 'cinema'] }).setProtectedHeader({ alg: 'ES256' }).sign(evil.privateKey),
+      await new SignJWT({ ...claims, aud: ['player', 'cinema'] })
+        .setProtectedHeader({ alg: 'ES256' })
+        .sign(evil.privateKey),
       await new SignJWT({ ...claims, aud: '__proto__' }).setProtectedHeader({ alg: 'ES256' }).sign(evil.privateKey),
-      await new SignJWT({ ...claims, aud: { $ne: 1 } as never }).setProtectedHeader({ alg: 'ES256' }).sign(evil.privateKey),
+      await new SignJWT({ ...claims, aud: { $ne: 1 } as never })
+        .setProtectedHeader({ alg: 'ES256' })
+        .sign(evil.privateKey),
       'x',
       'a.b.c',
       '..',
@@ -44,22 +48,38 @@ describe('logout asked for by an app', () => {
     ];
     const changes = await shared().changes(async () => {
       for (const id_token_hint of forged) {
-        for (const more of [{}, { post_logout_redirect_uri: 'http://player.test/signed-out' }] as Record<string, string>[]) {
+        for (const more of [{}, { post_logout_redirect_uri: 'http://player.test/signed-out' }] as Record<
+          string,
+          string
+        >[]) {
           const answer = await end(browser, { id_token_hint, ...more });
-          expect([400, 200]).toContain(answer.status);
-          expect(answer.header('location')).toBeUndefined();
-          if (answer.status === 200) expect(answer.text).toContain('Sign out?');
+          expect([answer.status, answer.header('location')]).toEqual([200, undefined]);
+          expect(answer.text).toContain('Sign out?');
+          // Nothing in it is believed: not even which app it came from.
+          expect(answer.text).not.toContain('Player');
         }
       }
       // Ones that can be believed, but are not about this visit.
-      for (const parameters of [{ id_token_hint: bobs.id_token }, { id_token_hint: cinemas.id_token }, { client_id: 'player' }, {}] as Record<string, string>[]) {
+      for (const parameters of [
+        { id_token_hint: bobs.id_token },
+        { id_token_hint: cinemas.id_token },
+        { client_id: 'player' },
+        {},
+      ] as Record<string, string>[]) {
         const answer = await end(browser, parameters);
         expect([answer.status, answer.header('location')]).toEqual([200, undefined]);
         expect(answer.text).toContain('Sign out?');
         expect(answer.text).not.toMatch(/\.submit\(\)/);
       }
       expect((await end(browser, { id_token_hint: mine.id_token, client_id: 'cinema' })).status).toBe(400);
-      expect((await end(browser, [['id_token_hint', mine.id_token], ['id_token_hint', bobs.id_token]])).status).toBe(400);
+      expect(
+        (
+          await end(browser, [
+            ['id_token_hint', mine.id_token],
+            ['id_token_hint', bobs.id_token],
+          ])
+        ).status,
+      ).toBe(400);
     });
     expect(changes).toEqual([]);
     await expectStillIn(browser);
@@ -81,7 +101,10 @@ describe('logout asked for by an app', () => {
       }
       // Nor by following a link.
       const xsrf = xsrfOf((await end(browser)).text);
-      const link = await shared().send({ path: `/session/end/confirm?xsrf=${xsrf}&logout=yes`, headers: [cookiesOf(browser, '/session/end')] });
+      const link = await shared().send({
+        path: `/session/end/confirm?xsrf=${xsrf}&logout=yes`,
+        headers: [cookiesOf(browser, '/session/end')],
+      });
       expect([404, 405]).toContain(link.status);
     });
     expect(changes).toEqual([]);
@@ -112,10 +135,8 @@ describe('logout asked for by an app', () => {
       const asked = await end(browser, { ...named, post_logout_redirect_uri, state: 'evil' });
       expect(asked.header('location')).toBeUndefined();
       expect(asked.text).not.toContain('evil.test');
-      if (asked.status !== 200) {
-        expect(asked.status).toBe(400);
-        continue;
-      }
+      expect([200, 400]).toContain(asked.status);
+      if (asked.status !== 200) continue;
       // Nothing registered was named, so pressing the button stays here.
       const confirm = new URL('/session/end/confirm', shared().issuer);
       await browser.request('POST', confirm, new URLSearchParams({ xsrf: xsrfOf(asked.text) }));
@@ -147,7 +168,10 @@ describe('cookies that are not ours', () => {
     await browser.open('/account/security');
     const form = new URLSearchParams({ csrf: csrfOf(browser.page.text) });
     const interaction = stranger.path;
-    const [interactionId, interactionSignature] = [cookieOf(stranger, 'curfew-interaction'), cookieOf(stranger, 'curfew-interaction.sig')];
+    const [interactionId, interactionSignature] = [
+      cookieOf(stranger, 'curfew-interaction'),
+      cookieOf(stranger, 'curfew-interaction.sig'),
+    ];
     const forged = [
       `curfew-session=${id}`,
       `curfew-session=${id}; curfew-session.sig=`,
@@ -170,7 +194,10 @@ describe('cookies that are not ours', () => {
     ];
     const changes = await shared().changes(async () => {
       for (const cookies of forged) {
-        const headers: [string, string][] = [['Cookie', `${cookies}; ${csrf}`], ['Accept', 'text/html']];
+        const headers: [string, string][] = [
+          ['Cookie', `${cookies}; ${csrf}`],
+          ['Accept', 'text/html'],
+        ];
         const account = await shared().send({ path: '/account', headers });
         expect([303, account.header('location')]).toEqual([account.status, expect.stringMatching(/^\/sign-in/)]);
         const all = await shared().send({ path: '/account/sign-out-all', headers, body: form });
@@ -192,7 +219,14 @@ describe('cookies that are not ours', () => {
     const browser = await alice.signIn();
     const receipt = await alice.signOutOfAllDevices(browser);
     const [device, allowed] = [cookieOf(browser, 'curfew-device'), cookieOf(browser, 'curfew-receipt')];
-    const read = (cookies: string) => send({ path: receipt, headers: [['Cookie', cookies], ['Accept', 'application/json']] });
+    const read = (cookies: string) =>
+      send({
+        path: receipt,
+        headers: [
+          ['Cookie', cookies],
+          ['Accept', 'application/json'],
+        ],
+      });
     expect((await read(`curfew-receipt=${allowed}`)).status).toBe(200);
     for (const cookies of [
       `curfew-receipt=${device}`,
@@ -234,7 +268,15 @@ describe("other people's sign-outs", () => {
     const receipt = await alice.signOutOfAllDevices(await alice.signIn());
     const bobs = await bob.signIn();
     const texts = new Set<string>();
-    for (const path of [receipt, `${receipt}/events`, `${receipt}/`, '/sign-outs/AAAAAAAAAAAAAAAAAAAAAA', '/sign-outs/__proto__', '/sign-outs/%00', '/sign-outs/x%27--']) {
+    for (const path of [
+      receipt,
+      `${receipt}/events`,
+      `${receipt}/`,
+      '/sign-outs/AAAAAAAAAAAAAAAAAAAAAA',
+      '/sign-outs/__proto__',
+      '/sign-outs/%00',
+      '/sign-outs/x%27--',
+    ]) {
       const answer = await send({ path, headers: [cookiesOf(bobs, path), ['Accept', 'text/html']] });
       expect([path, answer.status]).toEqual([path, 404]);
       texts.add(answer.text.replace(/<dd>[\w-]{20,}<\/dd>/, ''));
@@ -253,7 +295,17 @@ describe("other people's sign-outs", () => {
     await browser.open('/account/devices');
     const csrf = csrfOf(browser.page.text);
     const changes = await shared().changes(async () => {
-      for (const device of [`grant-${theirs?.grantId}`, `session-${theirs?.sessionUid}`, 'session-', 'grant-', '', '-', 'everyone', 'account-x', '__proto__']) {
+      for (const device of [
+        `grant-${theirs?.grantId}`,
+        `session-${theirs?.sessionUid}`,
+        'session-',
+        'grant-',
+        '',
+        '-',
+        'everyone',
+        'account-x',
+        '__proto__',
+      ]) {
         const answer = await shared().send({
           path: '/account/devices/sign-out',
           headers: [cookiesOf(browser, '/account')],
@@ -275,7 +327,10 @@ describe("other people's sign-outs", () => {
     ['/account/password', { currentPassword: 'x', password: 'a lantern that nobody has lit yet' }],
     ['/sign-out', {}],
   ];
-  const CROSS_SITE: Record<string, { forge?: (own: string, others: string) => string | undefined; headers?: [string, string][]; without?: string }> = {
+  const CROSS_SITE: Record<
+    string,
+    { forge?: (own: string, others: string) => string | undefined; headers?: [string, string][]; without?: string }
+  > = {
     'no token': { forge: () => undefined },
     'an empty token': { forge: () => '' },
     "another browser's token": { forge: (_own, others) => others },
@@ -286,32 +341,46 @@ describe("other people's sign-outs", () => {
     'an origin that begins like ours': { headers: [['Origin', 'http://localhost.evil.test']] },
     'the origin null': { headers: [['Origin', 'null']] },
     'our origin over https': { headers: [['Origin', 'https://localhost']] },
-    'two origins': { headers: [['Origin', 'http://evil.test'], ['Origin', 'http://evil.test']] },
+    'two origins': {
+      headers: [
+        ['Origin', 'http://evil.test'],
+        ['Origin', 'http://evil.test'],
+      ],
+    },
     'a cross-site fetch': { headers: [['Sec-Fetch-Site', 'cross-site']] },
     'a same-site fetch': { headers: [['Sec-Fetch-Site', 'same-site']] },
     'a fetch of no known site': { headers: [['Sec-Fetch-Site', 'x']] },
   };
-  test.each(Object.entries(CROSS_SITE))('35 every form with %s → refused', async (_name, { forge = (own: string) => own, headers = [], without }) => {
-    const browser = await signedIn();
-    const other = await signedIn();
-    await browser.open('/account/security');
-    await other.open('/account/security');
-    const token = forge(csrfOf(browser.page.text), csrfOf(other.page.text));
-    const [name, cookies] = cookiesOf(browser, '/account');
-    const kept = without === undefined ? cookies : cookies.split('; ').filter((cookie) => !cookie.startsWith(`${without}=`)).join('; ');
-    const changes = await shared().changes(async () => {
-      for (const [path, fields] of ACTS) {
-        const answer = await shared().send({
-          path,
-          headers: [[name, kept], ...headers],
-          body: new URLSearchParams({ ...fields, ...(token === undefined ? {} : { csrf: token }) }),
-        });
-        expect([path, [400, 403].includes(answer.status)]).toEqual([path, true]);
-      }
-    });
-    expect(changes).toEqual([]);
-    await expectStillIn(browser);
-  });
+  test.each(Object.entries(CROSS_SITE))(
+    '35 every form with %s → refused',
+    async (_name, { forge = (own: string) => own, headers = [], without }) => {
+      const browser = await signedIn();
+      const other = await signedIn();
+      await browser.open('/account/security');
+      await other.open('/account/security');
+      const token = forge(csrfOf(browser.page.text), csrfOf(other.page.text));
+      const [name, cookies] = cookiesOf(browser, '/account');
+      const kept =
+        without === undefined
+          ? cookies
+          : cookies
+              .split('; ')
+              .filter((cookie) => !cookie.startsWith(`${without}=`))
+              .join('; ');
+      const changes = await shared().changes(async () => {
+        for (const [path, fields] of ACTS) {
+          const answer = await shared().send({
+            path,
+            headers: [[name, kept], ...headers],
+            body: new URLSearchParams({ ...fields, ...(token === undefined ? {} : { csrf: token }) }),
+          });
+          expect([path, [400, 403].includes(answer.status)]).toEqual([path, true]);
+        }
+      });
+      expect(changes).toEqual([]);
+      await expectStillIn(browser);
+    },
+  );
 
   test('35 by GET, HEAD, PUT, DELETE, or a method override → nothing ends', async () => {
     const browser = await signedIn();
@@ -323,7 +392,11 @@ describe("other people's sign-outs", () => {
           const answer = await shared().send({
             method,
             path: `${path}?csrf=${csrf}&_method=POST`,
-            headers: [cookiesOf(browser, '/account'), ['X-HTTP-Method-Override', 'POST'], ['X-Method-Override', 'POST']],
+            headers: [
+              cookiesOf(browser, '/account'),
+              ['X-HTTP-Method-Override', 'POST'],
+              ['X-Method-Override', 'POST'],
+            ],
           });
           expect(answer.header('location') ?? '').not.toContain('/sign-outs');
           expect([path, method, answer.status < 500]).toEqual([path, method, true]);
@@ -350,7 +423,11 @@ describe("other people's sign-outs", () => {
           [{ password: 'wrong' }, 401],
           [{ username: alice.username }, 200],
         ] as [Record<string, string>, number][]) {
-          const answer = await send({ path, headers: [cookiesOf(browser, '/account')], body: new URLSearchParams({ csrf, ...fields }) });
+          const answer = await send({
+            path,
+            headers: [cookiesOf(browser, '/account')],
+            body: new URLSearchParams({ csrf, ...fields }),
+          });
           expect(answer.header('location')).toBeUndefined();
           expect([status, 429]).toContain(answer.status);
           advance(11);
@@ -374,7 +451,9 @@ describe("other people's sign-outs", () => {
     const csrf = csrfOf(browser.page.text);
     const changes = await hostile.changes(async () => {
       const body = new URLSearchParams({ csrf, username: bob.username, password: bob.password });
-      expect((await send({ path: '/account/sign-out-all', headers: [cookiesOf(browser, '/account')], body })).status).toBe(401);
+      expect(
+        (await send({ path: '/account/sign-out-all', headers: [cookiesOf(browser, '/account')], body })).status,
+      ).toBe(401);
     });
     expect(changes).toEqual([]);
   });
@@ -407,11 +486,17 @@ describe('after the end', () => {
     await pending.open(player.authorization().url);
     await alice.signOutOfAllDevices(browser);
     for (let visit = 0; visit < 3; visit++) {
-      for (const path of ['/account', '/account/devices', pathOf(player.authorization().url), '/device', '/session/end', '/account']) {
+      for (const path of [
+        '/account',
+        '/account/devices',
+        pathOf(player.authorization().url),
+        '/device',
+        '/session/end',
+        '/account',
+      ]) {
         const answer = await send({ path, headers: [old] });
         expect(answer.text).not.toContain('viewer');
-        if (path.startsWith('/account')) expect(answer.header('location')).toMatch(/^\/sign-in/);
-        expect(answer.header('location') ?? '').not.toContain('code=');
+        expect(answer.header('location') ?? '').toMatch(path.startsWith('/account') ? /^\/sign-in/ : /^(?!.*code=)/);
       }
     }
     expect(await player.exchange(code, verifier)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } });
@@ -469,7 +554,11 @@ describe('after the end', () => {
     await bob.signIn(browser);
     for (const [name, cookie] of consentCookies) browser.cookies.set(name, cookie);
     const changes = await shared().changes(async () => {
-      const answer = await send({ path, headers: [cookiesOf(browser, path)], body: new URLSearchParams({ csrf, decision: 'allow' }) });
+      const answer = await send({
+        path,
+        headers: [cookiesOf(browser, path)],
+        body: new URLSearchParams({ csrf, decision: 'allow' }),
+      });
       expect([400, 403]).toContain(answer.status);
     });
     expect(about(changes, '"Grant"', 'client_sessions')).toEqual([]);

@@ -7,7 +7,16 @@ import type { Socket } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { cookiesOf, csrfOf, type HostileWorld, hostileWorld, type RawAnswer, register, sharedWorld, trap } from './probe.ts';
+import {
+  cookiesOf,
+  csrfOf,
+  type HostileWorld,
+  hostileWorld,
+  type RawAnswer,
+  register,
+  sharedWorld,
+  trap,
+} from './probe.ts';
 
 const key = await generateKeyPair('ES256', { extractable: true });
 const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(key.publicKey)), alg: 'ES256', use: 'sig', kid: 'k' }] });
@@ -23,8 +32,16 @@ async function lure(answer?: (socket: Socket) => void) {
   return caught;
 }
 
-const http = (status: string, headers: string[], body = '') => (socket: Socket) =>
-  void socket.once('data', () => socket.end([`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${body.length}`, 'Connection: close', '', body].join('\r\n')));
+const http =
+  (status: string, headers: string[], body = '') =>
+  (socket: Socket) =>
+    void socket.once('data', () =>
+      socket.end(
+        [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${body.length}`, 'Connection: close', '', body].join(
+          '\r\n',
+        ),
+      ),
+    );
 
 /** Registers a client whose keys are said to be at an address, and has it prove itself, so that they are fetched. */
 async function proveWithKeysAt(hostile: HostileWorld, jwks_uri: string): Promise<RawAnswer> {
@@ -89,7 +106,10 @@ describe('keys of a registered client', () => {
     const caught = await lure(http('200 OK', ['Content-Type: application/json'], jwks));
     for (const uri of [...spellings(caught.url), ...ELSEWHERE]) {
       const answer = await proveWithKeysAt(closed(), uri);
-      expect([uri, answer.status]).toEqual([uri, expect.toSatisfy((status: number) => status === 400 || status === 401)]);
+      expect([uri, answer.status]).toEqual([
+        uri,
+        expect.toSatisfy((status: number) => status === 400 || status === 401),
+      ]);
       expect(answer.text).not.toContain('access_token');
       // Whoever registered it learns neither the address nor whether anybody listens there.
       expect(answer.text).not.toMatch(/127\.0\.0\.1|ECONN|refused-address|loopback|metadata/i);
@@ -146,20 +166,30 @@ describe('keys of a registered client', () => {
     'a prototype': '{"__proto__":{"keys":[]},"keys":[{"__proto__":{"kty":"EC"}}]}',
     'deep nesting': `{"keys":[${'['.repeat(5000)}${']'.repeat(5000)}]}`,
   };
-  test.each(Object.entries(NONSENSE))('70 jwks_uri that answers with %s → the client is not believed', async (_name, body) => {
-    const caught = await lure(http('200 OK', ['Content-Type: application/json'], body));
-    const answer = await proveWithKeysAt(opened(), `${caught.url}/jwks`);
-    expect([400, 401]).toContain(answer.status);
-  });
+  test.each(Object.entries(NONSENSE))(
+    '70 jwks_uri that answers with %s → the client is not believed',
+    async (_name, body) => {
+      const caught = await lure(http('200 OK', ['Content-Type: application/json'], body));
+      const answer = await proveWithKeysAt(opened(), `${caught.url}/jwks`);
+      expect([400, 401]).toContain(answer.status);
+    },
+  );
 
-  test.each(['500 Down', '404 Nothing', '204 Empty', '206 Part', '100 Continue', '999 Odd'])('70 jwks_uri that answers %s → the client is not believed', async (status) => {
-    const caught = await lure(http(status, [], ''));
-    const answer = await proveWithKeysAt(opened(), `${caught.url}/jwks`);
-    expect([400, 401]).toContain(answer.status);
-  });
+  test.each(['500 Down', '404 Nothing', '204 Empty', '206 Part', '100 Continue', '999 Odd'])(
+    '70 jwks_uri that answers %s → the client is not believed',
+    async (status) => {
+      const caught = await lure(http(status, [], ''));
+      const answer = await proveWithKeysAt(opened(), `${caught.url}/jwks`);
+      expect([400, 401]).toContain(answer.status);
+    },
+  );
 
   test('70 jwks_uri that closes at once, or speaks something else → the client is not believed', async () => {
-    for (const speak of [undefined, (socket: Socket) => void socket.end('SSH-2.0-x\r\n'), (socket: Socket) => void socket.end(Buffer.alloc(100))]) {
+    for (const speak of [
+      undefined,
+      (socket: Socket) => void socket.end('SSH-2.0-x\r\n'),
+      (socket: Socket) => void socket.end(Buffer.alloc(100)),
+    ]) {
       const caught = await lure(speak);
       const answer = await proveWithKeysAt(opened(), `${caught.url}/jwks`);
       expect([400, 401]).toContain(answer.status);
@@ -168,16 +198,27 @@ describe('keys of a registered client', () => {
 
   test('70 an address with a password, a file, another scheme → never registered', async () => {
     const changes = await closed().changes(async () => {
-      for (const jwks_uri of ['file:///etc/passwd', 'gopher://x.test/', 'ftp://x.test/', 'data:application/json,{}', 'x', '//x.test', '']) {
-        const { status } = await register(closed(), { redirect_uris: ['https://x.test/cb'], token_endpoint_auth_method: 'private_key_jwt', jwks_uri });
+      for (const jwks_uri of [
+        'file:///etc/passwd',
+        'gopher://x.test/',
+        'ftp://x.test/',
+        'data:application/json,{}',
+        'x',
+        '//x.test',
+        '',
+      ]) {
+        const { status } = await register(closed(), {
+          redirect_uris: ['https://x.test/cb'],
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks_uri,
+        });
         expect([jwks_uri, status]).toEqual([jwks_uri, 400]);
       }
     });
     expect(changes.filter((line) => line.includes('clients'))).toEqual([]);
     const caught = await lure();
     const withPassword = caught.url.replace('//', '//user:password@');
-    const answer = await register(opened(), { redirect_uris: ['https://x.test/cb'], token_endpoint_auth_method: 'private_key_jwt', jwks_uri: withPassword });
-    if (answer.status === 201) expect([400, 401]).toContain((await proveWithKeysAt(opened(), withPassword)).status);
+    expect([400, 401]).toContain((await proveWithKeysAt(opened(), withPassword)).status);
     expect(caught.calls()).toBe(0);
   });
 });
@@ -186,8 +227,14 @@ describe('sector identifiers', () => {
   test('70 sector_identifier_uri on loopback, private or metadata addresses → not called, not registered', async () => {
     const caught = await lure(http('200 OK', ['Content-Type: application/json'], '["https://x.test/cb"]'));
     const changes = await closed().changes(async () => {
-      for (const uri of [...spellings(caught.url), ...ELSEWHERE].map((spelled) => spelled.replace(/^http:/, 'https:'))) {
-        const answer = await register(closed(), { redirect_uris: ['https://x.test/cb'], subject_type: 'pairwise', sector_identifier_uri: uri });
+      for (const uri of [...spellings(caught.url), ...ELSEWHERE].map((spelled) =>
+        spelled.replace(/^http:/, 'https:'),
+      )) {
+        const answer = await register(closed(), {
+          redirect_uris: ['https://x.test/cb'],
+          subject_type: 'pairwise',
+          sector_identifier_uri: uri,
+        });
         expect([uri, answer.status]).toEqual([uri, 400]);
         expect(answer.text).not.toMatch(/127\.0\.0\.1|ECONN|refused-address|loopback|metadata address/i);
       }
@@ -242,17 +289,26 @@ describe('back-channel endpoints', () => {
     expect(caught.calls()).toBe(0);
   });
 
-  test.each(['301', '307', '308'])('70 backchannel_logout_uri that answers %s → the Logout Token goes nowhere else', async (status) => {
-    const target = await lure(http('200 OK', []));
-    const caught = await lure(http(`${status} Elsewhere`, [`Location: ${target.url}/`]));
-    const delivery = await tell(opened(), caught.url);
-    expect(delivery?.status).not.toBe('delivered');
-    expect(caught.calls()).toBeGreaterThan(0);
-    expect(target.calls()).toBe(0);
-  });
+  test.each(['301', '307', '308'])(
+    '70 backchannel_logout_uri that answers %s → the Logout Token goes nowhere else',
+    async (status) => {
+      const target = await lure(http('200 OK', []));
+      const caught = await lure(http(`${status} Elsewhere`, [`Location: ${target.url}/`]));
+      const delivery = await tell(opened(), caught.url);
+      expect(delivery?.status).not.toBe('delivered');
+      expect(caught.calls()).toBeGreaterThan(0);
+      expect(target.calls()).toBe(0);
+    },
+  );
 
   test('70 backchannel_logout_uri that answers with line breaks and HTML → none of it is kept, shown or logged', async () => {
-    const caught = await lure(http('400 <script>canary</script>', ['X-Evil: canary', 'Set-Cookie: canary=1'], '{"error":"canary\\r\\n<script>"}'));
+    const caught = await lure(
+      http(
+        '400 <script>canary</script>',
+        ['X-Evil: canary', 'Set-Cookie: canary=1'],
+        '{"error":"canary\\r\\n<script>"}',
+      ),
+    );
     const hostile = await hostileWorld();
     const delivery = await tell(hostile, caught.url);
     expect(JSON.stringify(delivery)).not.toContain('canary');

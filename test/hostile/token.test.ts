@@ -39,8 +39,10 @@ const shared = sharedWorld({
   },
 });
 
-const post = (form: Record<string, string> | [string, string][], headers: [string, string][] = []): Promise<RawAnswer> =>
-  shared().send({ path: '/token', headers, body: new URLSearchParams(form) });
+const post = (
+  form: Record<string, string> | [string, string][],
+  headers: [string, string][] = [],
+): Promise<RawAnswer> => shared().send({ path: '/token', headers, body: new URLSearchParams(form) });
 
 const anew = async (client: Client, parameters?: Record<string, string>) => {
   const { alice } = shared();
@@ -123,8 +125,14 @@ describe('codes', () => {
         }
       }
       // The owner's name with the thief's secret, and the other way round.
-      expectRefused(await post({ ...exchangeForm(code, verifier), client_id: 'player' }, [basic('cinema', SECRET)]), /^invalid_/);
-      expectRefused(await post({ ...exchangeForm(code, verifier), client_id: 'phone' }, [basic('player', SECRET)]), /^invalid_/);
+      expectRefused(
+        await post({ ...exchangeForm(code, verifier), client_id: 'player' }, [basic('cinema', SECRET)]),
+        /^invalid_/,
+      );
+      expectRefused(
+        await post({ ...exchangeForm(code, verifier), client_id: 'phone' }, [basic('player', SECRET)]),
+        /^invalid_/,
+      );
       expectRefused(await post({ ...exchangeForm(code, verifier), client_id: 'player' }), /^invalid_client$/);
     });
     expect(changes).toEqual([]);
@@ -191,12 +199,19 @@ describe('client authentication', () => {
     '16 a secret in another case': (id) => ({ headers: [basic(id, SECRET.toUpperCase())] }),
     '16 the word undefined': (id) => ({ headers: [basic(id, 'undefined')] }),
     '16 a secret in brackets': (id) => ({ form: { client_id: id, 'client_secret[$ne]': '' } }),
-    '16 both methods at once': (id) => ({ headers: [basic(id, SECRET)], form: { client_id: id, client_secret: SECRET } }),
+    '16 both methods at once': (id) => ({
+      headers: [basic(id, SECRET)],
+      form: { client_id: id, client_secret: SECRET },
+    }),
     '16 one right and one wrong method': (id) => ({ headers: [basic(id, SECRET)], form: { client_secret: 'wrong' } }),
     '16 a Bearer header': (id) => ({ headers: [['Authorization', `Bearer ${SECRET}`]], form: { client_id: id } }),
-    '16 Basic without a colon': () => ({ headers: [['Authorization', `Basic ${Buffer.from('player').toString('base64')}`]] }),
+    '16 Basic without a colon': () => ({
+      headers: [['Authorization', `Basic ${Buffer.from('player').toString('base64')}`]],
+    }),
     '16 Basic that is not base64': () => ({ headers: [['Authorization', 'Basic ***']] }),
-    '16 Basic with broken escapes': () => ({ headers: [['Authorization', `Basic ${Buffer.from('player:%zz').toString('base64')}`]] }),
+    '16 Basic with broken escapes': () => ({
+      headers: [['Authorization', `Basic ${Buffer.from('player:%zz').toString('base64')}`]],
+    }),
     '16 Basic twice': (id) => ({ headers: [basic(id, 'wrong'), basic(id, SECRET)] }),
     '16 an attestation header': (id) => ({ headers: [['OAuth-Client-Attestation', 'a.b.c']], form: { client_id: id } }),
   };
@@ -217,8 +232,6 @@ describe('client authentication', () => {
         for (const id of ['player', 'poster']) {
           const { headers = [], form: more = {} } = bend(id);
           const answer = await shared().send({ path, headers, body: new URLSearchParams({ ...form, ...more }) });
-          // `client_secret_post` and `client_secret_basic` are one secret in two places; two Basic headers are one to Node.
-          if (answer.status === 200) expect([path, answer.text]).toEqual(['not to be answered', '']);
           expectRefused(answer, /^invalid_(client|request)$/);
         }
       }
@@ -271,7 +284,10 @@ describe('client authentication', () => {
     ];
     const changes = await shared().changes(async () => {
       for (const [path, form] of forms) {
-        const pairs = [...Object.entries(form), ['client_id', 'poster'], ['client_secret', SECRET]] as [string, string][];
+        const pairs = [...Object.entries(form), ['client_id', 'poster'], ['client_secret', SECRET]] as [
+          string,
+          string,
+        ][];
         for (const [name, value] of pairs) {
           for (const second of [value, 'x', '']) {
             const body = new URLSearchParams([...pairs, [name, second]]);
@@ -389,7 +405,9 @@ describe('assertions', () => {
       expectRefused(await withAssertion(await sign(), { client_id: 'player' }), /^invalid_request$/);
       expectRefused(await withAssertion(await sign({ iss: 'poster', sub: 'poster' })), /^invalid_client$/);
       expectRefused(
-        await withAssertion(await sign(), { client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer' }),
+        await withAssertion(await sign(), {
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer',
+        }),
         /^invalid_request$/,
       );
     });
@@ -419,7 +437,9 @@ describe('tokens where they do not belong', () => {
     expect(logoutToken).not.toBe('');
     expect(ears.heard).toEqual([]);
     for (const token of [tokens.id_token, tokens.refresh_token, logoutToken, theirs.access_token, 'undefined', '']) {
-      expect(await player.userinfo({ access_token: token })).toMatchObject({ status: expect.toSatisfy((s: number) => s === 400 || s === 401) });
+      expect(await player.userinfo({ access_token: token })).toMatchObject({
+        status: expect.toSatisfy((s: number) => s === 400 || s === 401),
+      });
     }
     for (const token of [tokens.access_token, tokens.id_token, logoutToken, theirs.refresh_token]) {
       expect(await player.refresh({ refresh_token: token })).toEqual({ error: 'invalid_grant' });
@@ -452,7 +472,13 @@ describe('tokens where they do not belong', () => {
     for (const answer of [
       await send({ path: `/me?access_token=${access_token}` }),
       await send({ path: '/me', headers: [bearer], body: new URLSearchParams({ access_token }) }),
-      await send({ path: '/me', body: new URLSearchParams([['access_token', access_token], ['access_token', access_token]]) }),
+      await send({
+        path: '/me',
+        body: new URLSearchParams([
+          ['access_token', access_token],
+          ['access_token', access_token],
+        ]),
+      }),
       await send({ path: '/me', headers: [['Authorization', `Bearer ${access_token} ${access_token}`]] }),
       await send({ path: '/me', headers: [['Authorization', `Basic ${access_token}`]] }),
       await send({ path: '/me', headers: [['Authorization', `DPoP ${access_token}`]] }),
@@ -467,7 +493,10 @@ describe('tokens where they do not belong', () => {
 
   test('20 a JWT access token of a resource at our own endpoints → refused', async () => {
     const { player, library } = shared();
-    const { code, verifier } = await anew(player, { resource: 'https://api.test', scope: 'openid api:read offline_access' });
+    const { code, verifier } = await anew(player, {
+      resource: 'https://api.test',
+      scope: 'openid api:read offline_access',
+    });
     const { body } = await player.post('/token', { ...exchangeForm(code, verifier), resource: 'https://api.test' });
     const token = String(body['access_token']);
     expect(token.split('.')).toHaveLength(3);
@@ -541,7 +570,11 @@ describe('refresh', () => {
     const { player } = shared();
     const tokens = await tokensOf(player, { scope: 'openid offline_access' });
     const changes = await shared().changes(async () => {
-      const answer = await player.post('/token', { grant_type: 'refresh_token', refresh_token: tokens.refresh_token, ...wider });
+      const answer = await player.post('/token', {
+        grant_type: 'refresh_token',
+        refresh_token: tokens.refresh_token,
+        ...wider,
+      });
       expectRefused(answer, /^invalid_(scope|target)$/);
     });
     expect(changes).toEqual([]);
@@ -552,14 +585,19 @@ describe('refresh', () => {
     const { player } = shared();
     for (const resource of ['https://vault.test', 'https://evil.test']) {
       const { code, verifier } = await anew(player, { resource: 'https://api.test', scope: 'openid api:read' });
-      expectRefused(await player.post('/token', { ...exchangeForm(code, verifier), resource }), /^invalid_target$/);
+      const answer = await player.post('/token', { ...exchangeForm(code, verifier), resource });
+      expect([answer.status, answer.body]).toEqual([400, expect.objectContaining({ error: 'invalid_target' })]);
     }
   });
 
   test('22 a narrower refresh → stays what was granted, and the next one is no wider', async () => {
     const { player } = shared();
     const tokens = await tokensOf(player, { scope: 'openid profile offline_access' });
-    const { body } = await player.post('/token', { grant_type: 'refresh_token', refresh_token: tokens.refresh_token, scope: 'openid' });
+    const { body } = await player.post('/token', {
+      grant_type: 'refresh_token',
+      refresh_token: tokens.refresh_token,
+      scope: 'openid',
+    });
     expect(body['scope']).toBe('openid');
     expect(Object.keys((await player.userinfo({ access_token: String(body['access_token']) })).body)).toEqual(['sub']);
   });
@@ -598,5 +636,6 @@ test('23 a form with a credential → 303, whatever was asked', async () => {
     body: new URLSearchParams({ csrf: csrfOf(other.page.text), username: alice.username, password: alice.password }),
   });
   expect(inFlow.status).toBe(303);
-  for (const { header } of [direct, inFlow]) expect(header('location')).not.toContain(encodeURIComponent(alice.password));
+  for (const { header } of [direct, inFlow])
+    expect(header('location')).not.toContain(encodeURIComponent(alice.password));
 });

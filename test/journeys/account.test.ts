@@ -339,7 +339,7 @@ test('the receipt is JSON for programs', async () => {
   expect(JSON.parse(page.text)).toMatchObject({
     id,
     scope: `account:${alice.id}`,
-    reason: 'You asked for it',
+    reason: 'At your request',
     at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     url: `${issuer}${receipt}`,
     dryRun: false,

@@ -77,3 +77,23 @@ test('a sign-out that was not spread before the process ended is spread by the n
   await settle();
   expect(ears.by('player').map(({ claims }) => claims['sub'])).toEqual([alice.id]);
 });
+
+test('an app that is no longer in the configuration is signed out of, and is told although its secret is gone', async () => {
+  const house = await world();
+  const { alice, player, phone, ears } = house;
+  const gone = await player.signIn(alice);
+  const stays = await phone.signIn(alice);
+
+  await house.restart((config) => ({
+    ...config,
+    clients: config.clients.filter(({ client_id }) => client_id !== 'player'),
+  }));
+  await house.settle();
+
+  expect(ears.by('player').map(({ claims }) => claims['sub'])).toEqual([alice.id]);
+  expect(await player.refresh(gone)).toEqual({ error: 'invalid_client' });
+  expect(await phone.refresh(stays)).toHaveProperty('access_token');
+
+  await house.restart();
+  expect(await player.refresh(gone)).toEqual({ error: 'invalid_grant' });
+});

@@ -72,7 +72,7 @@ async function houseWithExpressApp({ sessionRequired, alg = 'ES256' }: Setup) {
   };
   app.use(auth(settings));
   app.get('/me', requiresAuth(), (request, response) => {
-    const { sub, sid } = request.oidc.idTokenClaims ?? {};
+    const { sub, sid } = request.oidc.idTokenClaims as { sub: string; sid?: string };
     response.json({ sub, sid, refreshToken: request.oidc.refreshToken });
   });
 
@@ -87,7 +87,8 @@ async function houseWithExpressApp({ sessionRequired, alg = 'ES256' }: Setup) {
         const asked = curfew.buttons.includes('Sign in');
         if (asked) await curfew.press('Sign in', { username: person.username, password: person.password });
         const back = await visit(curfew.left?.href ?? '');
-        if (back.status !== 302) throw new Error(`the app did not take the sign-in: ${back.status} ${await back.text()}`);
+        if (back.status !== 302)
+          throw new Error(`the app did not take the sign-in: ${back.status} ${await back.text()}`);
         return { asked };
       },
       /** Who the app says is here; nobody where it wants a sign-in instead. */

@@ -64,8 +64,8 @@ export type World = {
   settle(): Promise<void>;
   /** Moves the clock. Only with `fakeTime`. */
   advance(seconds: number): void;
-  /** Stops the server and starts another on the same data. */
-  restart(): Promise<void>;
+  /** Stops the server and starts another on the same data, with another configuration if asked to. */
+  restart(change?: (config: Config) => Config): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -153,9 +153,9 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     advance(seconds) {
       vi.setSystemTime(Date.now() + seconds * 1000);
     },
-    async restart() {
+    async restart(change = (present) => present) {
       await server.stop();
-      server = await startServer(config, log, seams);
+      server = await startServer(change(config), log, seams);
     },
     stop: stopOnce,
   };

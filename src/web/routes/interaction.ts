@@ -120,6 +120,7 @@ export function interactionRoutes(house: House): void {
 /** Why somebody who has a Session is asked again. */
 function noteFor({ prompt }: Interaction): string | undefined {
   if (prompt.reasons.includes('client_signed_out')) return 'Everybody was signed out of this app. Sign in again.';
+  if (prompt.reasons.includes('device_signed_out')) return 'You signed out of this app in this browser. Sign in again.';
   if (prompt.reasons.includes('max_age')) return 'The app asks you to sign in again to go on.';
   return undefined;
 }

@@ -7,24 +7,27 @@ import { type Load, median, rateOf, runInTurn, runSlice, type Slice, warmUp } fr
 import { paceOf } from '../options.ts';
 import type { Child } from '../process/children.ts';
 
-/** Sign-ins under way at once: enough that a hash is always waiting. */
+/** Sign-ins under way at once. Half of them are enough that a hash is always waiting. */
 const AT_ONCE = 8;
 
 async function withoutHash(bench: Bench): Promise<void> {
   const { endpoint } = await bench.curfew();
   const load = fullSignIn(endpoint, { people: PEOPLE, lanes: AT_ONCE });
-  const [rate] = await runInTurn([{ load, usage: endpoint.usage }], { ...paceOf(bench.options, 1.2), warmUpRequests: 500 });
+  const [rate] = await runInTurn([{ load, usage: endpoint.usage }], {
+    ...paceOf(bench.options, 1.2),
+    warmUpRequests: 500,
+  });
   if (rate !== undefined) bench.results.rate('sign-in, without hash', rate);
 }
 
 async function withHash(bench: Bench): Promise<void> {
   const { options, results, apart, tell } = bench;
   // A slice must hold several hashes.
-  const pace = { ...paceOf(options, 1), slices: 3, sliceSeconds: options.quick ? 1 : 2 };
+  const pace = { ...paceOf(options), slices: 3, sliceSeconds: options.quick ? 1 : 2 };
   await apart('hashing', async (hashing) =>
     apart('sign-in', async (child) => {
       const endpoint = await serve(bench, child);
-      const load = fullSignIn(endpoint, { people: PEOPLE, lanes: AT_ONCE });
+      const load = fullSignIn(endpoint, { people: PEOPLE, lanes: AT_ONCE / 2 });
       await runSlice(load, pace.warmUpSeconds, endpoint.usage);
       const slices: Slice[] = [];
       const hashes: Slice[] = [];
@@ -44,7 +47,7 @@ async function withHash(bench: Bench): Promise<void> {
 /** Refreshes alone, and while more people sign in than can be hashed. */
 async function storm(bench: Bench): Promise<void> {
   const { options, results, apart, tell } = bench;
-  const pace = paceOf(options, 1.5);
+  const pace = { ...paceOf(options, 1.5), slices: 3 };
   await apart('storm', async (child) => {
     const endpoint = await serve(bench, child);
     const refreshing = refresh(endpoint, await signInAll(endpoint));
