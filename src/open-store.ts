@@ -2,9 +2,9 @@
  * Opening what is kept, and the keys to it: a store and its keyring belong together, and neither is used without the other.
  *
  * Invariant: a store that holds anything is never given a new keyring, nor opened with another's. A first start makes both
- * or neither.
+ * or neither; of two first starts at once, one makes them and the other uses them.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import type { Config } from './config.ts';
@@ -27,8 +27,12 @@ export async function openStoreAndKeyring(config: Config): Promise<Opened> {
   if (present === null && !existsSync(config.store.path)) return openBothAnew(config);
   const store = await openSqliteStore({ path: config.store.path });
   try {
-    if (present === null && (await store.catalogue.fact('keyring')) !== null) throw missingKeyring(config);
-    return { keyring: await match(present ?? createKeyring(config.keyringFile), store, config), store };
+    if (present !== null) return { keyring: await match(present, store, config), store };
+    const sealed = (await store.catalogue.fact('keyring')) !== null;
+    // Looked for again: another first start may have made the keyring, and then this store, since.
+    const since = existingKeyring(config.keyringFile);
+    if (sealed && since === null) throw missingKeyring(config);
+    return { keyring: await match(since ?? makeOrTake(config.keyringFile).file, store, config), store };
   } catch (fault) {
     await store.close();
     throw fault;
@@ -39,15 +43,41 @@ export async function openStoreAndKeyring(config: Config): Promise<Opened> {
 async function openBothAnew(config: Config): Promise<Opened> {
   const folder = dirname(config.keyringFile);
   const folderStood = existsSync(folder);
-  const file = createKeyring(config.keyringFile);
+  const { file, made } = makeOrTake(config.keyringFile);
   let store: Store | undefined;
   try {
     store = await openSqliteStore({ path: config.store.path });
     return { keyring: await match(file, store, config), store };
   } catch (fault) {
     await store?.close();
-    rmSync(folderStood ? config.keyringFile : folder, { force: true, recursive: true });
+    // Where a database is, another first start may have sealed it with this keyring meanwhile; unless with its own.
+    const idle = !existsSync(config.store.path) || (fault instanceof KeyringProblem && fault.kind === 'foreign');
+    if (made && idle) {
+      rmSync(config.keyringFile, { force: true });
+      if (!folderStood) removeIfEmpty(folder);
+    }
     throw fault;
+  }
+}
+
+/** Makes the keyring, or takes the one that another process made since it was looked for. */
+function makeOrTake(path: string): { readonly file: KeyringFile; readonly made: boolean } {
+  try {
+    return { file: createKeyring(path), made: true };
+  } catch (fault) {
+    if (!(fault instanceof KeyringProblem) || fault.kind !== 'exists') throw fault;
+    const file = existingKeyring(path);
+    // What is there and cannot be opened, a link to nothing, is not another's keyring.
+    if (file === null) throw fault;
+    return { file, made: false };
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Something else was put there meanwhile: it stays.
   }
 }
 

@@ -8,17 +8,16 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 
 import { composeCore, composeWeb, type Seams } from './compose.ts';
 import type { Config } from './config.ts';
-import { systemClock } from './platform/clock.ts';
+import { sleep, systemClock } from './platform/clock.ts';
 import { KeyringProblem } from './platform/keyring.ts';
 import { createLog, type Log } from './platform/log.ts';
 import { formatProblems, readConfig } from './config/read.ts';
 import { StoreUnavailable, StoreUnusable } from './store/port.ts';
+import { startSweeping } from './store/sweeping.ts';
 
 /** In-flight requests get this long to finish when the server stops. */
 const STOP_GRACE_MS = 10_000;
 const IDLE_CHECK_MS = 50;
-const SWEEP_EVERY_MS = 30_000;
-const SWEEP_ROWS = 1000;
 
 /** The server cannot start; `exitCode` 2 is for what an operator must mend, 1 for faults. */
 class StartRefused extends Error {
@@ -62,15 +61,12 @@ export async function startServer(config: Config, log: Log, seams: Seams = {}): 
     throw refusalFor(fault);
   }
   const running = core;
-  const sweeper = running.clock.every(
-    SWEEP_EVERY_MS,
-    async () => {
-      await running.store
-        .sweep({ now: running.clock.now(), limit: SWEEP_ROWS })
-        .catch((err: unknown) => log.warn({ err }, 'store.sweep-failed'));
-    },
-    { background: true },
-  );
+  const sweeping = startSweeping({
+    store: running.store,
+    now: () => running.clock.now(),
+    wait: (milliseconds, signal) => sleep(running.clock, milliseconds, signal),
+    failed: (err) => log.warn({ err }, 'store.sweep-failed'),
+  });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : config.listen.port;
   log.info({ issuer: config.issuer, host: config.listen.host, port }, 'server.listening');
@@ -78,10 +74,9 @@ export async function startServer(config: Config, log: Log, seams: Seams = {}): 
     port,
     core: running,
     async stop() {
-      sweeper.cancel();
       web.stop();
       // Together, so that a slow request and a slow Client do not add up.
-      await Promise.all([closeServer(server), running.deliveries.stop()]);
+      await Promise.all([closeServer(server), running.deliveries.stop(), sweeping.stop()]);
       await running.close();
       log.info('server.stopped');
     },

@@ -11,7 +11,7 @@ import { tellClients, USUAL_WAIT_SECONDS } from './telling.ts';
 
 type Create = { username: string; email: string; passwordFile?: string; admin?: boolean };
 type Ending = { yes?: boolean; wait: number };
-type SetPassword = { passwordFile?: string; keepDevices?: boolean; wait: number };
+type SetPassword = { passwordFile?: string; keepDevices?: boolean; yes?: boolean; wait: number };
 
 const WAIT = ['--wait <seconds>', 'how long to go on telling apps from here', waitSeconds, USUAL_WAIT_SECONDS] as const;
 
@@ -24,7 +24,7 @@ export function accountCommands(program: Command, shell: Shell): void {
     .requiredOption('--email <address>', 'where mail goes')
     .option('--password-file <file>', 'a file with the password on its first line; - is stdin')
     .option('--admin', 'may use the admin pages and see every receipt')
-    .action((options: Create) => shell.inHouse((house) => create(house, options)));
+    .action((options: Create) => shell.inHouse((house) => create(house, options), { creates: true }));
   account
     .command('list')
     .description('every account')
@@ -51,9 +51,10 @@ export function accountCommands(program: Command, shell: Shell): void {
     .action((name: string, options: Ending) => shell.inHouse((house) => end(house, name, 'deleted', options)));
   account
     .command('set-password <account>')
-    .description('set a new password and sign the account out of all devices')
+    .description('set a new password and sign the account out of all devices; asks at a terminal')
     .option('--password-file <file>', 'a file with the password on its first line; - is stdin')
-    .option('--keep-devices', 'leave its devices signed in')
+    .option('--keep-devices', 'leave its devices signed in, and do not ask')
+    .option('--yes', 'do not ask')
     .option(...WAIT)
     .action((name: string, options: SetPassword) => shell.inHouse((house) => setPassword(house, name, options)));
 }
@@ -68,7 +69,10 @@ async function create(house: House, { username, email, passwordFile, admin = fal
     admin,
     ...(hash === null ? {} : { passwordHash: hash }),
   });
-  if ('refused' in created) throw new Refused(created.problem, { fix: 'choose another one' });
+  if ('refused' in created) {
+    const taken = created.refused === 'username-taken' || created.refused === 'email-taken';
+    throw new Refused(created.problem, { exitCode: taken ? 1 : 2, fix: 'choose another one' });
+  }
   if (hash === null) {
     terminal.note(
       `No password was given, so ${created.account.username} cannot sign in by password yet: \`curfew account set-password\`.`,
@@ -125,7 +129,7 @@ async function end(
   });
   const signOut = await core.signOuts.prepare({ scope, reason: REASONS[status], actor: { kind: 'operator' } });
   const set = await core.store.accounts.setStatus({ accountId: account.id, status, signOut });
-  if (set === 'unknown') throw new Refused(`${called(account)} was deleted meanwhile`);
+  if (set === 'unknown') throw new Refused(`${called(account)} was deleted meanwhile`, { exitCode: 1 });
   core.signOuts.written();
   const { exitCode } = await tellClients(house, signOut.id, wait);
   present(house, await accountNamed(core, account.id));
@@ -144,21 +148,30 @@ async function enable(house: House, name: string): Promise<ExitCode> {
 async function setPassword(
   house: House,
   name: string,
-  { passwordFile, keepDevices = false, wait }: SetPassword,
+  { passwordFile, keepDevices = false, yes = false, wait }: SetPassword,
 ): Promise<ExitCode> {
   const { core, terminal } = house;
   const account = await accountNamed(core, name);
   refuseDeleted(account);
+  const scope = { kind: 'account', accountId: account.id } as const;
+  if (!keepDevices) {
+    const [{ clients }, notices] = await Promise.all([core.signOuts.preview(scope), core.fanOut.foresee(scope)]);
+    await agree(terminal, {
+      yes,
+      about: [
+        `${called(account)} will get a new password.`,
+        `Access ends on every device, at ${counted(clients, 'app')}; ${counted(notices, 'notice')} to deliver.`,
+      ],
+      question: `Set a new password for ${account.username}?`,
+      byScript: 'goes-on',
+    });
+  }
   const password = await readPassword(terminal, passwordFile);
   if (password === null) {
     throw new Refused('there is no terminal to ask for a password at', { fix: 'name a --password-file; - is stdin' });
   }
   const hash = await hashPassword(house, { password, username: account.username, email: account.email });
-  const order = {
-    scope: { kind: 'account', accountId: account.id },
-    reason: REASONS.password,
-    actor: { kind: 'operator' },
-  } as const;
+  const order = { scope, reason: REASONS.password, actor: { kind: 'operator' } } as const;
   const signOut = keepDevices ? undefined : await core.signOuts.prepare(order);
   const set = await core.store.accounts.setPassword({
     accountId: account.id,
@@ -166,7 +179,7 @@ async function setPassword(
     changedAt: core.clock.now(),
     ...(signOut === undefined ? {} : { signOut }),
   });
-  if (set !== 'set') throw new Refused(`${called(account)} was deleted meanwhile`);
+  if (set !== 'set') throw new Refused(`${called(account)} was deleted meanwhile`, { exitCode: 1 });
   core.signOuts.written();
   const exitCode = signOut === undefined ? 0 : (await tellClients(house, signOut.id, wait)).exitCode;
   if (keepDevices) terminal.note('Its devices stay signed in.');
@@ -198,6 +211,9 @@ function called({ username, id }: Account): string {
 
 function refuseDeleted(account: Account): void {
   if (account.status === 'deleted') {
-    throw new Refused(`the account ${account.id} was deleted, which cannot be undone`, { fix: 'create another one' });
+    throw new Refused(`the account ${account.id} was deleted, which cannot be undone`, {
+      exitCode: 1,
+      fix: 'create another one',
+    });
   }
 }

@@ -30,7 +30,7 @@ export function clientCommands(program: Command, shell: Shell): void {
     .option('--first-party', 'ours: no consent page')
     .option('--introspects <ids...>', "client ids whose tokens it may introspect, or the word 'all'")
     .option('--metadata-file <file>', 'a JSON file with further client metadata')
-    .action((options: NewClientOptions) => shell.inHouse((house) => create(house, options)));
+    .action((options: NewClientOptions) => shell.inHouse((house) => create(house, options), { creates: true }));
   client
     .command('list')
     .description('every app')
@@ -49,8 +49,9 @@ export function clientCommands(program: Command, shell: Shell): void {
     );
   client
     .command('rotate-secret <id>')
-    .description('give an app another secret, shown once; the old one stops working at once')
-    .action((id: string) => shell.inHouse((house) => rotateSecret(house, id)));
+    .description('give an app another secret, shown once; the old one stops working at once; asks at a terminal')
+    .option('--yes', 'do not ask')
+    .action((id: string, options: { yes?: boolean }) => shell.inHouse((house) => rotateSecret(house, id, options)));
   client
     .command('initial-access-token')
     .description('a token by which somebody may register apps themselves; shown once')
@@ -72,7 +73,7 @@ async function create(house: House, options: NewClientOptions): Promise<ExitCode
   if (present !== null) {
     const gone = (await core.clients.lookUp(id)) === null;
     const why = gone ? 'belonged to an app that was removed, and is not given again' : 'is taken';
-    throw new Refused(`the client id ${id} ${why}`, { fix: 'choose another --id' });
+    throw new Refused(`the client id ${id} ${why}`, { exitCode: 1, fix: 'choose another --id' });
   }
   const { metadata, secret, warnings } = await settled(core, metadataFrom(options));
   await core.clients.register(id, metadata, 'command');
@@ -124,7 +125,7 @@ async function remove(
   const actor = { kind: 'operator' } as const;
   const signOut = await core.signOuts.prepare({ scope, reason: REASONS.clientRemoved, actor });
   if ((await core.store.catalogue.deleteClient(id, signOut)) === 'unknown') {
-    throw new Refused(`the client ${id} was removed meanwhile`);
+    throw new Refused(`the client ${id} was removed meanwhile`, { exitCode: 1 });
   }
   core.signOuts.written();
   const { exitCode, receipt } = await tellClients(house, signOut.id, wait);
@@ -133,8 +134,8 @@ async function remove(
   return exitCode;
 }
 
-async function rotateSecret(house: House, id: string): Promise<ExitCode> {
-  const { core } = house;
+async function rotateSecret(house: House, id: string, { yes = false }: { readonly yes?: boolean }): Promise<ExitCode> {
+  const { core, terminal } = house;
   const { metadata, source } = await changeable(core, id);
   if (metadata['client_secret'] === undefined) {
     throw new Refused(
@@ -144,6 +145,15 @@ async function rotateSecret(house: House, id: string): Promise<ExitCode> {
       },
     );
   }
+  await agree(terminal, {
+    yes,
+    about: [
+      `${text(metadata['client_name'])} (${id}) will get a new secret, and the old one stops working at once:`,
+      'the app is cut off until it has the new one.',
+    ],
+    question: `Rotate the secret of ${id}?`,
+    byScript: 'goes-on',
+  });
   const secret = randomSecret();
   await core.clients.register(id, { ...metadata, client_secret: secret }, source);
   await presentOnce(house, id, secret);

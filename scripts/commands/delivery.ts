@@ -19,6 +19,13 @@ const DEAD: readonly Status[] = ['rejected', 'abandoned'];
 /** A post takes at most 5 s, and its outcome a moment to be written. */
 const LONGEST_ATTEMPT_MS = 6000;
 const LOOK_EVERY_MS = 100;
+/** Revived in one write: a running server waits behind it. */
+const REVIVED_AT_ONCE = 500;
+
+/** What to try again: named by the operator, or all of one app or of every app. */
+type Choice = { readonly ids?: readonly string[]; readonly clientId?: string | undefined };
+/** What was revived, known again by the deadline it was given. */
+type Revived = Choice & { readonly count: number; readonly at: Date; readonly deadlineAt: Date };
 
 export function deliveryCommands(program: Command, shell: Shell): void {
   const delivery = program.command('delivery').description('what apps are told of sign-outs');
@@ -74,20 +81,22 @@ async function retry(
   { client, yes = false }: { readonly client?: string; readonly yes?: boolean },
 ): Promise<ExitCode> {
   const { core, terminal } = house;
-  const dead = ids.length > 0 ? await deadAmong(house, ids, client) : await allDead(core, client);
-  if (dead.length > 0) {
+  const choice: Choice = ids.length > 0 ? { ids: await deadAmong(house, ids, client) } : { clientId: client };
+  const dead = choice.ids?.length ?? (await countDead(core, client));
+  if (dead > 0) {
     await agree(terminal, {
       yes,
-      about: [`${counted(dead.length, 'dead letter')} will be tried again, with a new deadline.`],
+      about: [`${counted(dead, 'dead letter')} will be tried again, with a new deadline.`],
       question: 'Try again?',
     });
   }
   const now = core.clock.now();
   const deadlineAt = new Date(now.getTime() + core.config.delivery.deadlineHours * 3_600_000);
-  const retried = dead.length === 0 ? 0 : await core.store.deliveries.revive({ ids: dead, now, deadlineAt });
+  const retried = dead === 0 ? 0 : await reviveAll(core, choice, now, deadlineAt);
   if (!terminal.json) terminal.note(`${counted(retried, 'dead letter')} to be tried again.`);
-  const interrupted = await tryWhatIsDue(house, dead);
-  const deliveries = await outcomes(core, dead);
+  const revived: Revived = { ...choice, count: retried, at: now, deadlineAt };
+  const interrupted = await tryWhatIsDue(house, revived);
+  const deliveries = await outcomes(core, revived);
   terminal.printJson({ retried, deliveries });
   terminal.printFacts([
     ['retried', String(retried)],
@@ -103,19 +112,17 @@ async function retry(
  * One attempt at whatever is due, fan-outs that were left half done included. What a running server has taken is waited
  * for as long as its attempt may last. True when interrupted.
  */
-function tryWhatIsDue({ core, terminal, interrupts }: House, dead: readonly string[]): Promise<boolean> {
+function tryWhatIsDue({ core, terminal, interrupts }: House, revived: Revived): Promise<boolean> {
   return interrupts.hold(async (signal) => {
     const stop = (): void => void core.deliveries.stop();
     signal.addEventListener('abort', stop, { once: true });
-    const before = await attemptsOf(core, dead);
     const deadline = performance.now() + LONGEST_ATTEMPT_MS;
     await core.fanOut.runUntilIdle();
     for (;;) {
       await core.deliveries.runUntilIdle();
-      const after = await attemptsOf(core, dead);
-      const untried = [...after].filter(([id, attempts]) => attempts === before.get(id)).length;
+      const untried = await countUntried(core, revived);
       if (untried === 0 || signal.aborted || performance.now() > deadline) break;
-      terminal.status(`Telling apps  ${bar(dead.length - untried, dead.length)}`);
+      terminal.status(`Telling apps  ${bar(revived.count - untried, revived.count)}`);
       await pause(LOOK_EVERY_MS);
     }
     terminal.status(null);
@@ -124,20 +131,49 @@ function tryWhatIsDue({ core, terminal, interrupts }: House, dead: readonly stri
   });
 }
 
-/** How often each was tried so far. */
-async function attemptsOf({ store }: Core, ids: readonly string[]): Promise<Map<string, number>> {
-  const attempts = new Map<string, number>();
-  for (const id of ids) attempts.set(id, (await store.deliveries.find(id))?.attempts ?? 0);
-  return attempts;
+/** Batch by batch; resolves to how many. */
+async function reviveAll({ store }: Core, { ids, clientId }: Choice, now: Date, deadlineAt: Date): Promise<number> {
+  const filter = { ...(ids && { ids }), ...(clientId !== undefined && { clientId }), now, deadlineAt };
+  for (let revived = 0; ;) {
+    const batch = await store.deliveries.revive({ ...filter, limit: REVIVED_AT_ONCE });
+    if (batch === 0) return revived;
+    revived += batch;
+  }
 }
 
-async function outcomes({ store }: Core, ids: readonly string[]): Promise<Record<Status, number>> {
-  const counts: Record<Status, number> = { pending: 0, delivered: 0, rejected: 0, abandoned: 0 };
-  for (const id of ids) {
-    const delivery = await store.deliveries.find(id);
-    if (delivery !== null) counts[delivery.status] += 1;
+/** How many of what was revived nobody has tried since. */
+function countUntried(core: Core, revived: Revived): Promise<number> {
+  return countRevived(core, revived, 'pending', ({ lastAttemptAt }) => !lastAttemptAt || lastAttemptAt < revived.at);
+}
+
+/** What became of what was revived. Those that are not owed any more were delivered. */
+async function outcomes(core: Core, revived: Revived): Promise<Record<Status, number>> {
+  const pending = await countRevived(core, revived, 'pending');
+  const rejected = await countRevived(core, revived, 'rejected');
+  const abandoned = await countRevived(core, revived, 'abandoned');
+  return { pending, delivered: Math.max(revived.count - pending - rejected - abandoned, 0), rejected, abandoned };
+}
+
+/** Counts page by page: there may be more than memory should hold. */
+async function countRevived(
+  core: Core,
+  { ids, clientId, at, deadlineAt, count }: Revived,
+  status: Status,
+  counts: (delivery: Delivery) => boolean = () => true,
+): Promise<number> {
+  if (count === 0) return 0;
+  const named = ids && new Set(ids);
+  let found = 0;
+  for await (const page of matching(core, { status, clientId })) {
+    found += page.filter(
+      (delivery) =>
+        delivery.deadlineAt.getTime() === deadlineAt.getTime() &&
+        delivery.createdAt < at &&
+        (named?.has(delivery.id) ?? true) &&
+        counts(delivery),
+    ).length;
   }
-  return counts;
+  return found;
 }
 
 async function deadAmong(
@@ -160,12 +196,16 @@ async function deadAmong(
   });
 }
 
-async function allDead(core: Core, clientId: string | undefined): Promise<string[]> {
-  const ids: string[] = [];
-  for (const status of DEAD) {
-    for await (const page of matching(core, { status, clientId })) ids.push(...page.map(({ id }) => id));
+async function countDead(core: Core, clientId: string | undefined): Promise<number> {
+  if (clientId === undefined) {
+    const { rejected, abandoned } = await core.store.deliveries.counts({});
+    return rejected + abandoned;
   }
-  return ids;
+  let dead = 0;
+  for (const status of DEAD) {
+    for await (const page of matching(core, { status, clientId })) dead += page.length;
+  }
+  return dead;
 }
 
 function matching(

@@ -7,38 +7,47 @@ const DAY_MS = 86_400_000;
 const CLOCK_TOLERANCE_MS = 60_000;
 const OLD_KEY_DAYS = 365;
 
-/** Readable, writable and whole. */
-export async function checkStore({ config, store }: Core): Promise<Finding[]> {
+type Condition = Awaited<ReturnType<NonNullable<Core['store']['inspect']>>>;
+
+/** Readable, writable and whole; and what the inspection, which reads all of it, told besides. */
+export async function checkStore({
+  config,
+  store,
+}: Core): Promise<{ readonly finding: Finding; readonly condition: Condition | undefined }> {
   const check = 'store';
   try {
     await store.ping();
     const condition = await store.inspect?.();
     if (condition !== undefined && condition.faults.length > 0) {
       const found = `${config.store.path} is corrupt: ${condition.faults.join('; ')}`;
-      return [{ check, status: 'problem', found, fix: 'stop the server and restore the database from a backup' }];
+      const fix = 'stop the server and restore the database from a backup';
+      return { finding: { check, status: 'problem', found, fix }, condition };
     }
     const schema = condition === undefined ? '' : `, schema ${condition.schema}, whole`;
     const accounts = counted(await store.accounts.count(), 'account');
-    return [{ check, status: 'ok', found: `${config.store.path}${schema}, writable, ${accounts}` }];
+    return {
+      finding: { check, status: 'ok', found: `${config.store.path}${schema}, writable, ${accounts}` },
+      condition,
+    };
   } catch (fault) {
     if (!(fault instanceof StoreUnavailable)) throw fault;
     const why = fault.cause instanceof Error ? `: ${fault.cause.message}` : '';
-    return [{ check, status: 'problem', found: fault.message + why, fix: 'look at free space, permissions, disk' }];
+    const fix = 'look at free space, permissions, disk';
+    return { finding: { check, status: 'problem', found: fault.message + why, fix }, condition: undefined };
   }
 }
 
 /** A clock that was set back makes what expires live longer, and one-time codes fail. Epochs do not depend on it. */
-export async function checkClock({ clock, store }: Core): Promise<Finding[]> {
+export function checkClock({ clock }: Core, condition: Condition | undefined): Finding {
   const check = 'clock';
-  const condition = await store.inspect?.();
   const newest = condition?.newestRecordAt ?? null;
   const now = clock.now();
   if (newest !== null && newest.getTime() - now.getTime() > CLOCK_TOLERANCE_MS) {
     const behind = Math.round((newest.getTime() - now.getTime()) / 1000);
     const found = `it is ${now.toISOString()} here, ${behind} s behind what was last recorded`;
-    return [{ check, status: 'problem', found, fix: 'synchronise the clock (NTP) on every node' }];
+    return { check, status: 'problem', found, fix: 'synchronise the clock (NTP) on every node' };
   }
-  return [{ check, status: 'ok', found: now.toISOString() }];
+  return { check, status: 'ok', found: now.toISOString() };
 }
 
 export async function checkKeys({ signingKeys, clock }: Core): Promise<Finding[]> {

@@ -1,12 +1,15 @@
-/** `curfew doctor`: looks at everything that must be right, changes nothing, and says how to mend what is not. */
+/**
+ * `curfew doctor`: looks at everything that must be right, and says how to mend what is not. Where there is no installation
+ * it makes none. The one it looks at it opens as any command does, so a database of an older version is brought up to
+ * date and missing signing keys are made; and it writes a ping, to see that writing works.
+ */
 import type { Command } from 'commander';
 
-import { existsSync } from 'node:fs';
 import { KeyringProblem, StoreUnavailable, StoreUnusable } from '../../src/compose.ts';
 import type { ExitCode } from '../terminal/outcome.ts';
 import type { Style, Terminal } from '../terminal/terminal.ts';
 import { harmless } from '../terminal/text.ts';
-import { configurationOf, openCore, type Shell } from './house.ts';
+import { configurationOf, openCore, type Shell, whatLacks } from './house.ts';
 import { checkBlocklist, checkIssuer } from './doctor-surroundings.ts';
 import { checkClock, checkDeliveries, checkKeys, checkStore } from './doctor-house.ts';
 import { checkBackChannels } from './doctor-clients.ts';
@@ -51,12 +54,12 @@ async function examine({ terminal, configFile }: Shell): Promise<ExitCode> {
 
 /** Keyring and store, and then all that is in them. Nothing is created here: a first start does that. */
 async function examineHouse(config: Config, terminal: Terminal): Promise<Finding[]> {
-  if (!existsSync(config.store.path)) {
-    const found = `there is no database at ${config.store.path} yet`;
-    return [
-      { check: 'store', status: 'warning', found, fix: 'the first `curfew serve` makes one; or correct `store`' },
-    ];
+  const lacking = whatLacks(config);
+  if (lacking?.part === 'store') {
+    const fix = 'the first `curfew serve` makes one; or correct `store`';
+    return [{ check: 'store', status: 'warning', found: `${lacking.found} yet`, fix }];
   }
+  if (lacking !== null) return [{ check: lacking.part, status: 'problem', found: lacking.found, fix: lacking.fix }];
   let core: Awaited<ReturnType<typeof openCore>>;
   try {
     core = await openCore(config, terminal);
@@ -69,10 +72,10 @@ async function examineHouse(config: Config, terminal: Terminal): Promise<Finding
       status: 'ok',
       found: `${config.keyringFile}, private to its owner, belongs to this store`,
     };
-    const store = await checkStore(core);
-    if (store.some(({ status }) => status === 'problem')) return [keyring, ...store];
-    const inside = [checkClock(core), checkKeys(core), checkDeliveries(core), checkBackChannels(core)];
-    return [keyring, ...store, ...(await Promise.all(inside)).flat()];
+    const { finding: store, condition } = await checkStore(core);
+    if (store.status === 'problem') return [keyring, store];
+    const inside = [checkKeys(core), checkDeliveries(core), checkBackChannels(core)];
+    return [keyring, store, checkClock(core, condition), ...(await Promise.all(inside)).flat()];
   } finally {
     await core.close();
   }

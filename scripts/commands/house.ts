@@ -30,10 +30,10 @@ export type Shell = {
   readonly interrupts: Interrupts;
   readonly configFile: string | undefined;
   /**
-   * Opens the house, works in it, closes it. `existing`: only over a database that is there, for what would succeed at
-   * nothing in a new one because the wrong configuration was named.
+   * Opens the house, works in it, closes it. Only over an installation that is there: in a wrong folder, or with the
+   * wrong configuration, a command would succeed at nothing and leave a new one behind. `creates`: may be the first.
    */
-  inHouse(work: (house: House) => Promise<ExitCode>, options?: { readonly existing?: boolean }): Promise<void>;
+  inHouse(work: (house: House) => Promise<ExitCode>, options?: { readonly creates?: boolean }): Promise<void>;
   /** Work that opens what it needs by itself. */
   alone(work: () => Promise<ExitCode>): Promise<void>;
 };
@@ -41,6 +41,27 @@ export type Shell = {
 /** The configuration is wrong; the text tells everything that is. */
 class ConfigurationRefused extends Error {
   override readonly name = 'ConfigurationRefused';
+}
+
+/** What is missing of an installation, each of which opening it would make; null when it is all there. */
+export function whatLacks({
+  store: { path },
+  keyringFile,
+}: Pick<Parameters<typeof composeCore>[0], 'store' | 'keyringFile'>): {
+  readonly part: 'store' | 'keyring';
+  readonly found: string;
+  readonly fix: string;
+} | null {
+  if (!existsSync(path)) {
+    const fix =
+      'name the configuration of the installation you mean with --config; `curfew serve` makes one where there is none';
+    return { part: 'store', found: `there is no database at ${path}`, fix };
+  }
+  if (!existsSync(keyringFile)) {
+    const fix = 'put the keyring back from where you keep it apart from the database, or correct `keyringFile`';
+    return { part: 'keyring', found: `there is no keyring at ${keyringFile} to open the database ${path} with`, fix };
+  }
+  return null;
 }
 
 /** Reads the configuration or throws ConfigurationRefused. */
@@ -62,14 +83,11 @@ export function openCore(config: Parameters<typeof composeCore>[0], terminal: Te
 export async function openHouse(
   { terminal, interrupts, configFile }: Pick<Shell, 'terminal' | 'interrupts' | 'configFile'>,
   work: (house: House) => Promise<ExitCode>,
-  { existing = false }: { readonly existing?: boolean } = {},
+  { creates = false }: { readonly creates?: boolean } = {},
 ): Promise<ExitCode> {
   const { config } = configurationOf(configFile);
-  if (existing && !existsSync(config.store.path)) {
-    throw new Refused(`there is no database at ${config.store.path}, so there is nothing to end`, {
-      fix: 'name the configuration of the installation you mean with --config',
-    });
-  }
+  const lacking = creates ? null : whatLacks(config);
+  if (lacking !== null) throw new Refused(lacking.found, { fix: lacking.fix });
   const core = await openCore(config, terminal);
   try {
     return await work({ core, terminal, interrupts });
@@ -80,14 +98,25 @@ export async function openHouse(
 }
 
 /**
- * A yes to what is about to happen, from `--yes` or from whoever sits at the terminal. Throws Refused where there is
- * nobody to ask, Interrupted when the answer is no.
+ * A yes to what is about to happen, from `--yes` or from whoever sits at the terminal. Where there is nobody to ask, what
+ * ends somebody's access throws Refused; what only replaces a credential of the operator's choosing (`byScript`) goes on,
+ * since a script that names it means it. Throws Declined when the answer is no.
  */
 export async function agree(
   terminal: Terminal,
-  { yes, about, question }: { readonly yes: boolean; readonly about: readonly string[]; readonly question: string },
+  {
+    yes,
+    about,
+    question,
+    byScript = 'refused',
+  }: {
+    readonly yes: boolean;
+    readonly about: readonly string[];
+    readonly question: string;
+    readonly byScript?: 'refused' | 'goes-on';
+  },
 ): Promise<void> {
-  if (yes) return;
+  if (yes || (!terminal.interactive && byScript === 'goes-on')) return;
   if (!terminal.interactive) {
     throw new Refused('this needs a yes, and there is no terminal to ask at', { fix: 'add --yes' });
   }

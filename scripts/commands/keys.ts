@@ -22,7 +22,9 @@ export function keysCommands(program: Command, shell: Shell): void {
     );
   keys
     .command('rotate')
-    .description('sign with new keys; the present ones stay published until their last token has expired; asks first')
+    .description(
+      'sign with new keys; the present ones stay published until their last token has expired; asks at a terminal',
+    )
     .addOption(
       new Option('--algorithm <names...>', 'of these algorithms only')
         .choices(SIGNING_ALGORITHMS)
@@ -43,6 +45,7 @@ async function rotate(house: House, { algorithm, immediately = false, yes = fals
       ...(immediately ? ['Apps that keep the key set refuse new tokens until they fetch it again.'] : []),
     ],
     question: 'Rotate?',
+    byScript: 'goes-on',
   });
   await core.signingKeys.rotate({ algorithms, immediately });
   await present(house);

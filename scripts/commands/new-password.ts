@@ -23,7 +23,10 @@ export async function hashPassword(
   const hashed = await signIn.hashNewPassword(choice);
   if ('hash' in hashed) return hashed.hash;
   if (hashed.refused === 'bad-password') {
-    throw new Refused(`this password cannot be used. ${hashed.problems.join(' ')}`, { fix: 'choose another one' });
+    throw new Refused(`this password cannot be used. ${hashed.problems.join(' ')}`, {
+      exitCode: 1,
+      fix: 'choose another one',
+    });
   }
   throw new Refused('the password could not be hashed now', { exitCode: 1, fix: 'try again' });
 }

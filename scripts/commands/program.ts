@@ -20,7 +20,8 @@ import { createTerminal, type Streams } from '../terminal/terminal.ts';
 type Globals = { config?: string; json?: boolean; color: boolean; debug?: boolean };
 
 const EXIT_CODES = `
-Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 done, deliveries still pending · 130 interrupted`;
+Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 done, deliveries still pending · 130 interrupted
+A name nobody knows is wrong usage; a name that is taken, an account that was deleted or a weak password is a failure.`;
 
 /** Runs one command line, without the two words in front of it. Never rejects. */
 export async function run(typed: readonly string[], streams: Streams, interrupts: Interrupts): Promise<ExitCode> {

@@ -42,7 +42,7 @@ export function signOutCommand(program: Command, shell: Shell): void {
     )
     .action((options: Options) => {
       refuseOtherThanOneScope(options);
-      return shell.inHouse((house) => signOut(house, options), { existing: true });
+      return shell.inHouse((house) => signOut(house, options));
     });
 }
 
@@ -85,7 +85,7 @@ async function foreseen(core: Core, aim: Aim): Promise<string[]> {
   const [{ accounts, clients }, notices] = await reach(core, aim);
   return [
     `Access of ${aim.words} would end on every device:`,
-    `  sign-ins of ${counted(accounts, 'account')} at ${counted(clients, 'app')}, with ${counted(notices, 'notice')} to deliver,`,
+    `  ${counted(accounts, 'account')} at ${counted(clients, 'app')}, with ${counted(notices, 'notice')} to deliver,`,
     '  and every browser session, token, code and pending sign-in.',
   ];
 }

@@ -41,7 +41,8 @@ export async function tellClients(house: House, signOutId: string, waitSeconds: 
     if (interrupted) terminal.note('Interrupted. Access has ended all the same; who is not told yet will be.');
     else if (!receipt.done) explainPending(house, receipt.deliveries.pending);
     const exitCode = interrupted ? 130 : receipt.done ? 0 : 3;
-    return { exitCode, receipt: receiptJson(receipt, core.config.issuer) };
+    const accounts = (await core.signOuts.accountsNamed(receipt.signOut.scope)) ?? receipt.accounts;
+    return { exitCode, receipt: receiptJson({ ...receipt, accounts }, core.config.issuer) };
   } catch (fault) {
     if (!(fault instanceof StoreUnavailable)) throw fault;
     terminal.note(`Access has ended (sign-out ${signOutId}), but the store cannot be read to say who was told.`);

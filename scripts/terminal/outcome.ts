@@ -4,8 +4,9 @@
 export type ExitCode = 0 | 1 | 2 | 3 | 130;
 
 /**
- * The command did not do what was asked, and nothing was changed. With exit code 2 because of what was asked; with 1
- * because of something else. Both texts are for the operator.
+ * The command did not do what was asked, and nothing was changed. With exit code 2 because it was asked wrongly, names
+ * that nobody knows included; with 1 because of how things stand: a name is taken, an account deleted, a password refused
+ * by the policy. Both texts are for the operator.
  */
 export class Refused extends Error {
   override readonly name = 'Refused';

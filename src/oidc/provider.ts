@@ -28,7 +28,7 @@ const SESSION_SECONDS = { longest: 30 * DAY, idle: 14 * DAY };
 const ADMIN_SESSION_SECONDS = { longest: 12 * HOUR, idle: 15 * MINUTE };
 /** A browser that has not signed in is remembered only for the form it is filling in. */
 const ANONYMOUS_SESSION_SECONDS = HOUR;
-const REFRESH_TOKEN_SECONDS = 30 * DAY;
+export const REFRESH_TOKEN_SECONDS = 30 * DAY;
 /** Longer than any chain of refreshes is meant to live: after a year a device signs in again. */
 const GRANT_SECONDS = 365 * DAY;
 const LONGEST_ASSERTION_SECONDS = HOUR;

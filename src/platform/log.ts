@@ -3,9 +3,11 @@
  *
  * Purpose: tell an operator what happened, in words that can be searched and counted. Invariant: a line never carries a
  * token, a password, SAML XML, or anything that names a person (security.md, "Secrets at rest" covers logs), even when a
- * caller hands over an object that holds one; and one event is one line, whatever its values contain. It refuses to know
- * where lines are kept, and which event matters to whom.
+ * caller hands over an object that holds one; one event is one line, whatever its values contain; and a full disk costs
+ * lines, never the process that writes them. It refuses to know where lines are kept, and which event matters to whom.
  */
+import { writeSync } from 'node:fs';
+
 import { pino, type Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 
@@ -37,7 +39,8 @@ export type LogDestination = 'stdout' | 'stderr' | { write(line: string): void }
 
 /**
  * A log that writes events of `level` and above to `destination` (default `stdout`, the server's; commands keep stdout
- * for their results and pass `stderr`). Lines are written synchronously: the last one before a crash is there.
+ * for their results and pass `stderr`). Lines are written synchronously: the last one before a crash is there. Those that
+ * cannot be written are lost, and stderr says so once.
  *
  * Fields whose name may hold a secret or a person's data are written as `[redacted]` at any depth, objects deeper than
  * three levels as `[deep]`, errors as name, message, stack, code and the same of their causes; bearer values and mail
@@ -45,10 +48,6 @@ export type LogDestination = 'stdout' | 'stderr' | { write(line: string): void }
  */
 export function createLog(options: { level: LogLevel; destination?: LogDestination; clock?: Clock }): Log {
   const { level, destination = 'stdout', clock = systemClock } = options;
-  const stream =
-    typeof destination === 'string'
-      ? pino.destination({ dest: destination === 'stdout' ? 1 : 2, sync: true })
-      : destination;
   const logger = pino(
     {
       level,
@@ -59,9 +58,84 @@ export function createLog(options: { level: LogLevel; destination?: LogDestinati
       // The library's own would merge the causes of an already presented error into one text again.
       serializers: { err: (shown: unknown) => shown },
     },
-    stream,
+    surviving(typeof destination === 'string' ? toDescriptor(DESCRIPTORS[destination]) : destination),
   );
   return around(logger);
+}
+
+const DESCRIPTORS = { stdout: 1, stderr: 2 };
+
+/**
+ * Loses what cannot be written (a full disk, an I/O error, a reader that has gone), because an identity provider that
+ * ends with its disk lets nobody sign out. It tries again with every line: a disk does not stay full for ever.
+ */
+function surviving(destination: { write(line: string): void }): { write(line: string): void } {
+  let told = false;
+  return {
+    write(line) {
+      try {
+        destination.write(line);
+      } catch (fault) {
+        if (told) return;
+        told = true;
+        const { code = 'unknown error' } = fault as NodeJS.ErrnoException;
+        try {
+          writeSync(
+            DESCRIPTORS.stderr,
+            `curfew: the log cannot be written (${code}); its lines are lost until it can\n`,
+          );
+        } catch {
+          // Then there is nobody left to tell.
+        }
+      }
+    },
+  };
+}
+
+const PATIENCE_MS = 1000;
+const LOOK_AGAIN_MS = 10;
+
+/**
+ * The library's own destination keeps what it could not write, without bound, and reports it by an event that ends the
+ * process. This one throws, and keeps nothing.
+ */
+function toDescriptor(descriptor: number): { write(line: string): void } {
+  // Of a line that was cut off, so that the next one does not become its end.
+  let half = false;
+  // A reader that does not read is waited for once, and not again for each line until it reads.
+  let stuck = false;
+  return {
+    write(line) {
+      let rest = Buffer.from(half ? `\n${line}` : line);
+      const deadline = performance.now() + (stuck ? 0 : PATIENCE_MS);
+      while (rest.length > 0) {
+        const written = writeSome(descriptor, rest);
+        if (written > 0) {
+          rest = rest.subarray(written);
+          half = rest.length > 0;
+          stuck = false;
+        } else if (performance.now() < deadline) {
+          Atomics.wait(NOBODY, 0, 0, LOOK_AGAIN_MS);
+        } else {
+          stuck = true;
+          throw Object.assign(new Error('nobody reads the log'), { code: 'EAGAIN' });
+        }
+      }
+    },
+  };
+}
+
+/** Waited on, and never woken. */
+const NOBODY = new Int32Array(new SharedArrayBuffer(4));
+
+/** How many bytes were taken: none where a pipe is full just now. */
+function writeSome(descriptor: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(descriptor, bytes);
+  } catch (fault) {
+    if ((fault as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+    throw fault;
+  }
 }
 
 function around(logger: Logger): Log {

@@ -203,7 +203,7 @@ function sparesSomething({ scope }: SignOutRecord): boolean {
 }
 
 /** Derived, so that a fan-out repeated after a crash names the same Deliveries; with the account, so that two do not collide. */
-function deliveryId(signOutId: string, accountId: string, clientId: string, sid: string | null): string {
+export function deliveryId(signOutId: string, accountId: string, clientId: string, sid: string | null): string {
   return createHash('sha256')
     .update(JSON.stringify([signOutId, accountId, clientId, sid]))
     .digest('base64url')

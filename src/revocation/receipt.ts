@@ -3,15 +3,21 @@
  * nothing, and it says "told" of nobody who has not answered.
  */
 import type { Store } from '../store/port.ts';
-import type { Actor, ClientSessionRecord, DeliveryRecord, SignOutRecord, SignOutScope } from '../store/records.ts';
+import type { ClientSessionRecord, DeliveryRecord, SignOutRecord, SignOutScope } from '../store/records.ts';
+import { deliveryId } from './fan-out.ts';
+import { REASONS } from './sign-out.ts';
 
 export type ReceiptRow = {
   readonly clientId: string;
   readonly accountId: string;
-  readonly grantId: string;
-  readonly sealedDevice: string;
+  /** Null when another Sign-out has ended it since: only what was owed to it is still known here. */
+  readonly device: { readonly grantId: string; readonly sealedDevice: string } | null;
+  /** Told and not ended: offline access outlives the browser it came from. */
+  readonly keepsAccess: boolean;
   /** `not-applicable`: cannot be told, and finds out at its next request. `waiting`: not tried yet. */
   readonly outcome: 'told' | 'trying' | 'refused' | 'unreachable' | 'not-applicable' | 'waiting';
+  /** Why an `unreachable` one was never sent anything, if it was not. */
+  readonly unsent: 'address-refused' | 'client-gone' | null;
   /** When it was told, last tried, or will be tried again. */
   readonly at: Date | null;
 };
@@ -19,7 +25,7 @@ export type ReceiptRow = {
 export type Receipt = {
   readonly signOut: SignOutRecord;
   readonly rows: readonly ReceiptRow[];
-  /** Client Sessions ended that are not among the rows. */
+  /** Client Sessions ended or told that are not among the rows. */
   readonly unlisted: number;
   readonly accounts: number;
   readonly clients: number;
@@ -35,63 +41,122 @@ export type Receipt = {
 };
 
 const MOST_ROWS = 200;
-const MOST_DELIVERIES = 1000;
 
 /** The receipt of a Sign-out; null when there is none of that id. */
 export async function readReceipt(store: Store, signOutId: string): Promise<Receipt | null> {
   const { revocations, deliveries } = store;
   const signOut = await revocations.findSignOut(signOutId);
   if (signOut === null) return null;
-  const [ended, waiting, counts, owed, totals] = await Promise.all([
+  const ofBrowser = signOut.scope.kind === 'browser';
+  const [ended, remaining, counts, totals] = await Promise.all([
     revocations.endedBy(signOutId, { limit: MOST_ROWS + 1 }),
-    signOut.status === 'pending' ? revocations.sessionsToEnd(signOut, { limit: MOST_ROWS + 1 }) : [],
+    // Those of a browser with offline access remain for good: they are told, and never end with it.
+    signOut.status === 'pending' || ofBrowser ? revocations.sessionsToEnd(signOut, { limit: MOST_ROWS + 1 }) : [],
     deliveries.counts({ signOutId }),
-    deliveries.list({ signOutId, page: { limit: MOST_DELIVERIES } }),
     revocations.ended(signOutId),
   ]);
-  // Offline access outlives its browser: told, not ended, and so not on the list of what ended.
-  const outlives = ({ persistent }: ClientSessionRecord): boolean => signOut.scope.kind === 'browser' && persistent;
-  const toEnd = waiting.filter((session) => session.endedBy === null && !outlives(session));
+  const toEnd = remaining.filter((session) => session.endedBy === null && !(ofBrowser && session.persistent));
   const sessions = [...ended, ...toEnd];
-  const rows = sessions.slice(0, MOST_ROWS).map((session) => rowFor(session, owed, signOut));
+  const endedRows = await Promise.all(
+    sessions
+      .slice(0, MOST_ROWS)
+      .map(async (session) => rowOf(session, await deliveryOf(store, signOut, session), signOut)),
+  );
+  const told = ofBrowser
+    ? await toldOnly(store, signOut, { ended: sessions, kept: remaining.filter(({ persistent }) => persistent) })
+    : [];
+  const rows = [...endedRows, ...told].slice(0, MOST_ROWS);
+  const everything = Math.max(totals.sessions + toEnd.length, sessions.length) + told.length;
   return {
     signOut,
     rows,
-    unlisted: Math.max(totals.sessions + toEnd.length, sessions.length) - Math.min(sessions.length, MOST_ROWS),
-    accounts: Math.max(totals.accounts, new Set(sessions.map(({ accountId }) => accountId)).size),
-    clients: Math.max(totals.clients, new Set(sessions.map(({ clientId }) => clientId)).size),
+    unlisted: everything - rows.length,
+    accounts: Math.max(totals.accounts, new Set([...sessions, ...told].map(({ accountId }) => accountId)).size),
+    clients: Math.max(totals.clients, new Set([...sessions, ...told].map(({ clientId }) => clientId)).size),
     deliveries: counts,
     lastTokenExpiresAt: totals.selfContainedUntil,
     done: signOut.status === 'complete' && counts.pending === 0,
   };
 }
 
-function rowFor(session: ClientSessionRecord, owed: readonly DeliveryRecord[], signOut: SignOutRecord): ReceiptRow {
-  const { clientId, accountId, grantId, sealedDevice, sid } = session;
-  const delivery = owed.find(
-    (candidate) =>
-      candidate.clientId === clientId &&
-      candidate.accountId === accountId &&
-      (candidate.sid === null || candidate.sid === sid),
-  );
-  return { clientId, accountId, grantId, sealedDevice, ...outcomeOf(delivery, signOut) };
+/** What a Client Session is owed: a token that names it, or the one that names its person alone. */
+async function deliveryOf(
+  { deliveries }: Store,
+  { id }: SignOutRecord,
+  { accountId, clientId, sid }: ClientSessionRecord,
+): Promise<DeliveryRecord | null> {
+  const [named, unnamed] = await Promise.all([
+    deliveries.find(deliveryId(id, accountId, clientId, sid)),
+    deliveries.find(deliveryId(id, accountId, clientId, null)),
+  ]);
+  return named ?? unnamed;
 }
 
-function outcomeOf(delivery: DeliveryRecord | undefined, signOut: SignOutRecord): Pick<ReceiptRow, 'outcome' | 'at'> {
-  if (delivery === undefined) {
-    return { outcome: signOut.status === 'pending' ? 'waiting' : 'not-applicable', at: null };
+/**
+ * Rows of those that a browser's Sign-out told without ending them. They are found by what was owed, so that none is
+ * forgotten when something else ends it later; the Client Sessions that are left lend them their devices.
+ */
+async function toldOnly(
+  store: Store,
+  signOut: SignOutRecord,
+  { ended, kept }: { readonly ended: readonly ClientSessionRecord[]; readonly kept: readonly ClientSessionRecord[] },
+): Promise<ReceiptRow[]> {
+  const owed = await store.deliveries.list({ signOutId: signOut.id, page: { limit: MOST_ROWS } });
+  const isOf =
+    ({ clientId, accountId, sid }: DeliveryRecord) =>
+    (session: ClientSessionRecord): boolean =>
+      session.clientId === clientId && session.accountId === accountId && session.sid === sid;
+  return owed
+    .filter((delivery) => !ended.some(isOf(delivery)))
+    .map((delivery) => {
+      const session = kept.find(isOf(delivery));
+      return {
+        clientId: delivery.clientId,
+        accountId: delivery.accountId,
+        device: session === undefined ? null : { grantId: session.grantId, sealedDevice: session.sealedDevice },
+        keepsAccess: session !== undefined,
+        ...outcomeOf(delivery, signOut),
+      };
+    });
+}
+
+function rowOf(session: ClientSessionRecord, delivery: DeliveryRecord | null, signOut: SignOutRecord): ReceiptRow {
+  const { clientId, accountId, grantId, sealedDevice } = session;
+  return {
+    clientId,
+    accountId,
+    device: { grantId, sealedDevice },
+    keepsAccess: false,
+    ...outcomeOf(delivery, signOut),
+  };
+}
+
+function outcomeOf(
+  delivery: DeliveryRecord | null,
+  signOut: SignOutRecord,
+): Pick<ReceiptRow, 'outcome' | 'unsent' | 'at'> {
+  if (delivery === null) {
+    return { outcome: signOut.status === 'pending' ? 'waiting' : 'not-applicable', unsent: null, at: null };
   }
-  switch (delivery.status) {
+  const { status, attempts, lastOutcome, lastAttemptAt, nextAttemptAt } = delivery;
+  switch (status) {
     case 'delivered':
-      return { outcome: 'told', at: delivery.lastAttemptAt };
+      return { outcome: 'told', unsent: null, at: lastAttemptAt };
     case 'rejected':
-      return { outcome: 'refused', at: delivery.lastAttemptAt };
+      // What Curfew will not call was never sent: nobody there has refused anything.
+      return lastOutcome === 'refused-address'
+        ? { outcome: 'unreachable', unsent: 'address-refused', at: lastAttemptAt }
+        : { outcome: 'refused', unsent: null, at: lastAttemptAt };
     case 'abandoned':
-      return { outcome: 'unreachable', at: delivery.lastAttemptAt };
+      return {
+        outcome: 'unreachable',
+        unsent: lastOutcome === 'client gone' ? 'client-gone' : null,
+        at: lastAttemptAt,
+      };
     case 'pending':
-      return delivery.attempts === 0
-        ? { outcome: 'waiting', at: null }
-        : { outcome: 'trying', at: delivery.nextAttemptAt };
+      return attempts === 0
+        ? { outcome: 'waiting', unsent: null, at: null }
+        : { outcome: 'trying', unsent: null, at: nextAttemptAt };
   }
 }
 
@@ -119,16 +184,31 @@ export function ownerOf(scope: SignOutScope): string | null {
   return 'accountId' in scope ? scope.accountId : null;
 }
 
-export function actorText(actor: Actor): string {
+/** Who asked for it, in words for this reader; "you" only to who it was. */
+export function actorText({ actor, scope }: SignOutRecord, readerId: string | null): string {
   switch (actor.kind) {
     case 'account':
-      return 'you';
+      if (actor.accountId === readerId) return 'you';
+      return actor.accountId === ownerOf(scope) ? "the account's owner" : 'another account';
     case 'operator':
       return 'an operator';
     case 'client':
-      return 'an app you signed out of';
+      return ownerOf(scope) === readerId ? 'an app you signed out of' : "an app that the account's owner signed out of";
     case 'system':
       return 'Curfew';
+  }
+}
+
+/** Why, in words for this reader: our own reasons are written to the account's owner. */
+export function reasonText({ reason, scope }: SignOutRecord, readerId: string | null): string {
+  if (ownerOf(scope) === readerId) return reason;
+  switch (reason) {
+    case REASONS.person:
+      return "At the request of the account's owner";
+    case REASONS.password:
+      return "The account's password was changed";
+    default:
+      return reason;
   }
 }
 

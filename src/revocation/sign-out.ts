@@ -31,6 +31,11 @@ export type SignOuts = {
   written(): void;
   /** What it would end. Changes nothing. */
   preview(scope: SignOutScope): Promise<{ readonly accounts: number; readonly clients: number }>;
+  /**
+   * How many accounts the scope names, signed in at apps or not: their browser Sessions end as well. Null where only
+   * sign-ins tell whom it concerns.
+   */
+  accountsNamed(scope: SignOutScope): Promise<number | null>;
   /** Ends the Session of one browser, and tells the Clients signed in through it. */
   endBrowserSession(session: { readonly uid: string; readonly accountId: string }): Promise<SignOutRecord>;
   /** Ends one Client's sign-in from one browser; does nothing where it was granted offline access. */
@@ -64,7 +69,11 @@ export function createSignOuts({
     signOut,
     prepare,
     written: wake,
-    preview: (scope) => store.revocations.reach(scope),
+    async preview(scope) {
+      const [reached, named] = await Promise.all([store.revocations.reach(scope), accountsNamed(store, scope)]);
+      return { accounts: named ?? reached.accounts, clients: reached.clients };
+    },
+    accountsNamed: (scope) => accountsNamed(store, scope),
     endBrowserSession: ({ uid, accountId }) =>
       signOut({
         scope: { kind: 'browser', accountId, sessionUid: uid },
@@ -94,4 +103,19 @@ async function sparedBy(store: Store, scope: SignOutScope): Promise<ScopeKey[]> 
   const sessions = await store.revocations.clientSessionsOf(scope.accountId);
   const here = sessions.filter(({ sessionUid, kind }) => sessionUid === scope.sessionUid && kind === 'browser');
   return [`session:${scope.sessionUid}`, ...here.map(({ grantId }): ScopeKey => `grant:${grantId}`)];
+}
+
+async function accountsNamed(store: Store, { kind }: SignOutScope): Promise<number | null> {
+  switch (kind) {
+    case 'account':
+    case 'account-except':
+    case 'browser':
+    case 'device':
+      return 1;
+    case 'everyone':
+      return store.accounts.count();
+    case 'client':
+    case 'connection':
+      return null;
+  }
 }

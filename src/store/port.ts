@@ -48,11 +48,21 @@ export type Store = {
   /** Looks the store over, which may take long. For engines that have something to look at. */
   inspect?(): Promise<StoreCondition>;
   /**
-   * Deletes what has expired, a bounded batch of each kind at a time. A Client Session that has not ended stays, however
-   * old, and so does a raised scope: one may still have to be told, the other may still keep something dead.
+   * Deletes what nobody needs any more, at most `limit` rows of each kind at a time: artifacts that have expired; a
+   * Sign-out over 90 days old, complete and with every Delivery delivered, with all it ended and delivered; Grants and
+   * browser Sessions raised over 800 days ago, when no Sign-out of them is pending and nothing is left that bears them.
+   * Whoever has not ended or was not told stays, however old, and so does every other raised scope.
    */
-  sweep(options: { now: Date; limit: number }): Promise<number>;
+  sweep(options: { readonly now: Date; readonly limit: number }): Promise<Swept>;
   close(): Promise<void>;
+};
+
+/** What one sweep did. */
+export type Swept = {
+  /** How many rows it deleted. */
+  readonly swept: number;
+  /** Another sweep at the same instant may find more: this one deleted something, or has not seen everything yet. */
+  readonly more: boolean;
 };
 
 /** What an inspection finds. */
@@ -145,6 +155,9 @@ export type ArtifactRepository = {
   /**
    * Inserts or replaces. Never clears a consumption, never revives a destroyed row (that save is lost on purpose).
    * A Client Session given with it is durable no later than the artifact.
+   *
+   * Whatever is stamped with a Grant or a browser Session expires within 400 days of being saved, which is the caller's
+   * to see to: the store forgets that one was raised after 800. Other artifacts may live as long as they like.
    */
   save(artifact: ArtifactRecord, clientSession?: ClientSessionRecord): Promise<void>;
   /** Inserts only: false when the key is there already and has not expired. */
@@ -177,13 +190,16 @@ export type RevocationRepository = {
   signOut(request: SignOutRequest): Promise<SignOutRecord>;
 
   findSignOut(id: string): Promise<SignOutRecord | null>;
-  /** Newest first. */
+  /** Newest first. Those that were swept are not among them. */
   listSignOuts(limit: number): Promise<readonly SignOutRecord[]>;
   /** Sign-outs whose Deliveries are not all written yet. */
   pendingSignOuts(limit: number): Promise<readonly SignOutRecord[]>;
   /** Client Sessions this Sign-out must still end or tell, by grant id ascending; what it spares is not among them. */
   sessionsToEnd(signOut: SignOutRecord, page: Page): Promise<readonly ClientSessionRecord[]>;
-  /** Writes Deliveries (inserting twice is inserting once) and then marks the Client Sessions ended by this Sign-out. */
+  /**
+   * Writes Deliveries (inserting twice is inserting once), marks the Client Sessions ended by this Sign-out, and counts
+   * those it had not ended before: one atomic write.
+   */
   fanOut(batch: {
     readonly signOut: SignOutRecord;
     readonly deliveries: readonly DeliveryRecord[];
@@ -193,8 +209,11 @@ export type RevocationRepository = {
   completeSignOut(signOut: SignOutRecord): Promise<void>;
 
   findClientSession(grantId: string): Promise<ClientSessionRecord | null>;
-  /** Those not ended, whether or not their tokens still work: they are who must be told. */
-  clientSessionsOf(accountId: string): Promise<readonly ClientSessionRecord[]>;
+  /**
+   * Those not ended, whether or not their tokens still work: they are who must be told. By grant id ascending; without a
+   * page all of them.
+   */
+  clientSessionsOf(accountId: string, page?: Page): Promise<readonly ClientSessionRecord[]>;
   /** Those a Sign-out ended. */
   endedBy(signOutId: string, page: Page): Promise<readonly ClientSessionRecord[]>;
   /** Later of the present and the given instants. */
@@ -205,7 +224,10 @@ export type RevocationRepository = {
   }): Promise<void>;
   /** How many accounts and Clients have a Client Session this scope would end: for a dry run. */
   reach(scope: SignOutRecord['scope']): Promise<{ readonly accounts: number; readonly clients: number }>;
-  /** How many Client Sessions, accounts and Clients this Sign-out ended so far, and when the last self-contained token expires. */
+  /**
+   * How many Client Sessions, accounts and Clients this Sign-out ended so far, and when the last self-contained token
+   * expires. Costs the same however many they are. All 0 when there is no Sign-out of that id.
+   */
   ended(signOutId: string): Promise<{
     readonly sessions: number;
     readonly accounts: number;
@@ -220,7 +242,10 @@ export type DeliveryCounts = { readonly [status in DeliveryStatus]: number };
 export type DeliveryRepository = {
   /** Clients that are owed a Delivery due at `now`. */
   clientsDue(now: Date): Promise<readonly string[]>;
-  /** Leases up to `limit` due Deliveries of one Client; no two callers ever hold the same one before `leaseUntil`. */
+  /**
+   * Leases up to `limit` due Deliveries of one Client; no two callers ever hold the same one before `leaseUntil`, which
+   * is at most 120 s after `now`. A lease that ends later than that was given before the clock was set back: it is free.
+   */
   claim(claim: {
     readonly clientId: string;
     readonly now: Date;
@@ -251,11 +276,15 @@ export type DeliveryRepository = {
     readonly page: Page;
   }): Promise<readonly DeliveryRecord[]>;
   counts(filter: { readonly signOutId?: string }): Promise<DeliveryCounts>;
-  /** Dead letters become pending again, with a new deadline and no refusals. Resolves to how many. */
+  /**
+   * Dead letters become pending again, with a new deadline and no refusals. Resolves to how many. With a `limit` no more
+   * than that in one write, so that nobody waits long behind it: ask again until it resolves to 0.
+   */
   revive(filter: {
     readonly ids?: readonly string[];
     readonly clientId?: string;
     readonly now: Date;
     readonly deadlineAt: Date;
+    readonly limit?: number;
   }): Promise<number>;
 };

@@ -70,7 +70,7 @@ export type ConsentView = Page & {
   offline: boolean;
 };
 
-export type AccountView = SignedInPage & { email: string; createdAt: Instant; deviceCount: number };
+export type AccountView = SignedInPage & { email: string; createdAt: Instant; deviceCount: string };
 
 export type SecurityView = SignedInPage & {
   changePassword: {
@@ -82,7 +82,7 @@ export type SecurityView = SignedInPage & {
     changedAt?: Instant | undefined;
   };
   signOutAll: { action: string };
-  deviceCount: number;
+  deviceCount: string;
 };
 
 export type DeviceRow = {
@@ -106,12 +106,16 @@ export type DevicesView = SignedInPage & {
   signOutAllAction: string;
   /** Where the next page of devices is. */
   moreUrl?: string | undefined;
+  /** Where the first one is; absent on it. */
+  firstUrl?: string | undefined;
 };
 
 export type ReceiptRow = {
   app: string;
   device: string;
   outcome: 'told' | 'trying' | 'refused' | 'unreachable' | 'not-applicable' | 'waiting';
+  /** Told, and not ended. */
+  keepsAccess?: boolean | undefined;
   /** What happened, worded to be followed by `at`: "Told at", "Trying again at". */
   text: string;
   at?: Instant | undefined;

@@ -23,13 +23,14 @@ export type Bench = {
   folder(): string;
   /** Runs work in a process of its own that ends with it. */
   apart<Result>(name: string, work: (child: Child) => Promise<Result>, options?: ChildOptions): Promise<Result>;
-  /** What a Curfew under load uses; the most memory that any of them held is remembered. */
-  watch(child: Child): () => Promise<Usage>;
-  mostMemoryMiB(): number;
+  /** What a Curfew under load uses; the most memory that it held meanwhile is recorded under this name at the end. */
+  watch(child: Child, name: string): () => Promise<Usage>;
   /** Curfew with hashing at its cheapest, and the same process each time. */
   curfew(): Promise<Peopled>;
   /** The protocol library over a Map, and the same process each time. */
   mapProvider(): Promise<Peopled>;
+  /** To be called once, when everything was measured. */
+  recordMemory(): void;
   close(): Promise<void>;
 };
 
@@ -43,6 +44,7 @@ export type Scenario = {
 export const PEOPLE = 256;
 
 export function createBench(options: Options): Bench {
+  const results = createResults();
   const ended: (() => Promise<void>)[] = [];
   const folders: string[] = [];
   const folder = (): string => {
@@ -55,10 +57,10 @@ export function createBench(options: Options): Bench {
       ...others,
       profile: options.profile === undefined ? undefined : { folder: options.profile, name },
     });
-  let mostMemory = 0;
-  const watch = (child: Child) => async (): Promise<Usage> => {
+  const mostMemory = new Map<string, number>();
+  const watch = (child: Child, name: string) => async (): Promise<Usage> => {
     const usage = await child.usage();
-    mostMemory = Math.max(mostMemory, usage.rssBytes);
+    mostMemory.set(name, Math.max(mostMemory.get(name) ?? 0, usage.rssBytes));
     return usage;
   };
   const peopled = async (
@@ -81,7 +83,7 @@ export function createBench(options: Options): Bench {
 
   return {
     options,
-    results: createResults(),
+    results,
     tell: (what) => void process.stderr.write(`${what}\n`),
     folder,
     async apart(name, work, others) {
@@ -93,10 +95,11 @@ export function createBench(options: Options): Bench {
       }
     },
     watch,
-    mostMemoryMiB: () => mostMemory / 2 ** 20,
     curfew: () =>
-      (curfew ??= peopled('curfew', watch, (child, port) =>
-        child.ask('serveCurfew', { folder: folder(), port, cheapHashing: true, people: PEOPLE }),
+      (curfew ??= peopled(
+        'curfew',
+        (child) => watch(child, 'memory, loaded'),
+        (child, port) => child.ask('serveCurfew', { folder: folder(), port, cheapHashing: true, people: PEOPLE }),
       )),
     mapProvider: () =>
       (mapProvider ??= peopled(
@@ -104,6 +107,9 @@ export function createBench(options: Options): Bench {
         (child) => () => child.usage(),
         (child, port) => child.ask('serveMapProvider', { port }),
       )),
+    recordMemory() {
+      for (const [name, bytes] of mostMemory) results.value(name, bytes / 2 ** 20, 'MiB');
+    },
     async close() {
       for (const end of ended.splice(0)) await end();
       for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });

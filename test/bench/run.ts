@@ -46,7 +46,7 @@ async function run(args: readonly string[]): Promise<number> {
       bench.tell(`[${nth + 1}/${chosen.length}, ${seconds()} s] ${name}: ${what}`);
       await measure(bench);
     }
-    if (bench.mostMemoryMiB() > 0) bench.results.value('memory, loaded', bench.mostMemoryMiB(), 'MiB');
+    bench.recordMemory();
   } finally {
     await bench.close();
   }

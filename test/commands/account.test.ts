@@ -1,8 +1,10 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { Browser } from '../support/browser.ts';
 import type { Person } from '../support/world.ts';
-import { atTerminal, commandWorld } from './support.ts';
+import { atTerminal, commandWorld, curfew } from './support.ts';
 
 const INSTANT = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 const PASSWORD = 'seven herons wade at dusk';
@@ -60,11 +62,14 @@ test('without a password and without a terminal the account is made, and stderr 
   expect(made.stderr).toContain('No password was given');
   expect(made.stdout).toMatch(/^password set +no password$/m);
 
-  const refused = await here('account', 'set-password', 'dave');
+  const refused = await here('account', 'set-password', 'dave', '--yes');
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('name a --password-file');
 
   const typed = atTerminal(['account', 'set-password', 'dave', '--config', configFile]);
+  await typed.seeing('[y/N]');
+  expect(typed.screen.stderr).toContain('Access ends on every device');
+  typed.type('y\n');
   await typed.seeing('New password: ');
   expect(typed.isSilent()).toBe(true);
   typed.type(`${PASSWORD}\n`);
@@ -76,7 +81,7 @@ test('without a password and without a terminal the account is made, and stderr 
   expect(await signInWith(issuer, { username: 'dave' }, PASSWORD)).not.toMatch(/^\/sign-in/);
 });
 
-test('what cannot be made is refused with 2 and every reason, and nothing is written', async () => {
+test('what cannot be made is refused with every reason, and nothing is written', async () => {
   const { here, file, folder, rows } = await commandWorld();
   const weak = file('weak', 'alice123\n');
   const empty = file('empty', '\nsecond line');
@@ -96,7 +101,9 @@ test('what cannot be made is refused with 2 and every reason, and nothing is wri
     here('account', 'show', 'mallory'),
   ]);
 
-  expect(refused.map(({ code, stdout }) => [code, stdout])).toEqual(refused.map(() => [2, '']));
+  // 1 where another day, or another account, would have it otherwise: a name that is taken, a password that is weak.
+  expect(refused.map(({ code }) => code)).toEqual([1, 1, 2, 2, 1, 2, 2, 2, 2]);
+  expect(refused.map(({ stdout }) => stdout)).toEqual(refused.map(() => ''));
   const messages = refused.map(({ stderr }) => stderr);
   expect(messages[0]).toContain('This username is taken.');
   expect(messages[1]).toContain('belongs to another account');
@@ -106,6 +113,32 @@ test('what cannot be made is refused with 2 and every reason, and nothing is wri
   expect(messages[7]).toContain("required option '--email <address>'");
   expect(messages.join('\n')).not.toMatch(/alice123|^ +at /m);
   expect(rows()['accounts']).toEqual(before);
+});
+
+test('a command in the wrong folder says so and leaves nothing behind; creating an account may be the first', async () => {
+  const { folder } = await commandWorld();
+  const cwd = join(folder, 'wrong');
+  mkdirSync(cwd);
+  for (const words of [
+    ['account', 'show', 'ada'],
+    ['account', 'list'],
+    ['account', 'set-password', 'ada', '--yes'],
+    ['client', 'list'],
+    ['keys', 'rotate', '--yes'],
+    ['delivery', 'list'],
+  ]) {
+    const refused = await curfew(words, { cwd });
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toMatch(/^curfew: there is no database at .*\n {2}fix: .*--config.*\n$/);
+    expect(readdirSync(cwd)).toEqual([]);
+  }
+  expect(
+    await curfew(['account', 'create', '--username', 'ada', '--email', 'ada@example.test'], { cwd }),
+  ).toMatchObject({
+    code: 0,
+  });
+  expect(existsSync(join(cwd, 'data', 'curfew.db'))).toBe(true);
+  expect(await curfew(['account', 'show', 'ada'], { cwd })).toMatchObject({ code: 0 });
 });
 
 describe('taking access away', () => {
@@ -147,7 +180,7 @@ describe('taking access away', () => {
     expect(await here('account', 'show', 'alice')).toMatchObject({ code: 2, stdout: '' });
     for (const change of ['enable', 'disable', 'set-password']) {
       expect(await here('account', change, alice.id)).toMatchObject({
-        code: 2,
+        code: 1,
         stderr: expect.stringContaining('was deleted'),
       });
     }
@@ -162,7 +195,12 @@ describe('taking access away', () => {
     const [first, kept] = [await player.signIn(alice), await player.signIn(bob)];
     const passwordFile = file('password', PASSWORD);
 
-    const changed = await run('account', 'set-password', 'alice', '--password-file', passwordFile, '--json');
+    const words = ['account', 'set-password', 'alice', '--password-file', passwordFile, '--json'];
+    const unasked = await here(...words);
+    expect(unasked).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('add --yes') });
+    expect(await player.introspect(first.access_token)).toMatchObject({ active: true });
+
+    const changed = await run(...words, '--yes');
 
     expect(await player.introspect(first.access_token)).toEqual({ active: false });
     expect(changed).toMatchObject({ code: 0, stderr: '' });

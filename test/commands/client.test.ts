@@ -63,7 +63,11 @@ test('public, device-only, installed and introspecting clients get what follows 
   const { file } = made;
   const metadata = file(
     'metadata.json',
-    JSON.stringify({ grant_types: ['client_credentials'], contacts: ['a@b.test'] }),
+    JSON.stringify({
+      grant_types: ['client_credentials'],
+      client_uri: 'https://machine.test/',
+      contacts: ['a@b.test'],
+    }),
   );
   const [device, installed, server, machine] = await Promise.all([
     create(made, 'box', '--public', '--device', '--json'),
@@ -82,12 +86,14 @@ test('public, device-only, installed and introspecting clients get what follows 
   expect(server.json()).toMatchObject({ introspects: ['player', 'cinema'], client_secret: expect.any(String) });
   expect(machine.json()).toMatchObject({
     introspects: 'all',
-    contacts: ['a@b.test'],
+    client_uri: 'https://machine.test/',
     grant_types: ['client_credentials'],
   });
+  // People's addresses, and of no use here.
+  expect(machine.json()).not.toHaveProperty('contacts');
 });
 
-test('what makes no client is refused with 2 and every reason, and nothing is written', async () => {
+test('what makes no client is refused with every reason, and nothing is written', async () => {
   const made = await commandWorld();
   const { file, rows, here } = made;
   const before = rows()['clients'];
@@ -124,7 +130,8 @@ test('what makes no client is refused with 2 and every reason, and nothing is wr
     ),
   ]);
 
-  expect(refused.map(({ code, stdout }) => [code, stdout])).toEqual(refused.map(() => [2, '']));
+  // Of these only the id that is taken is right in itself.
+  expect(refused.map(({ code, stdout }) => [code, stdout])).toEqual(refused.map((_, at) => [at === 4 ? 1 : 2, '']));
   const messages = refused.map(({ stderr }) => stderr);
   expect(messages[0]).toContain('redirect_uris[0] has a scheme that cannot receive a sign-in');
   expect(messages[0]).toContain('redirect_uris[1] must not hold a wildcard');
@@ -190,7 +197,7 @@ describe('removing a client', () => {
     expect(await player.introspect(elsewhere.access_token)).toMatchObject({ active: true });
     expect(await jukebox.refresh(tokens)).toEqual({ error: 'invalid_client' });
     const again = await create(made, 'jukebox', '--device', '--public');
-    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('is not given again') });
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('is not given again') });
   });
 
   test('says at a terminal what ends, and takes a no', async () => {
@@ -202,6 +209,18 @@ describe('removing a client', () => {
     expect(await screen.ended).toBe(1);
     expect(await made.here('client', 'show', 'box')).toMatchObject({ code: 0 });
   });
+});
+
+test('a new secret is not given to somebody at a terminal who says no', async () => {
+  const made = await commandWorld();
+  await create(made, 'jukebox', '--redirect-uri', 'http://jukebox.test/callback');
+  const before = made.rows()['clients'];
+  const screen = atTerminal(['client', 'rotate-secret', 'jukebox', '--config', made.configFile]);
+  await screen.seeing('[y/N]');
+  screen.type('\n');
+  expect(await screen.ended).toBe(1);
+  expect(screen.screen.stderr).toContain('cut off until it has the new one');
+  expect(made.rows()['clients']).toEqual(before);
 });
 
 test('an initial access token lets somebody register a client, until everyone is signed out', async () => {

@@ -1,6 +1,6 @@
-import { chmodSync, closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
-import { expect, test } from 'vitest';
+import { chmodSync, closeSync, existsSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { expect, test, vi } from 'vitest';
 
 import { commandWorld, here as hereAlone } from './support.ts';
 
@@ -86,6 +86,39 @@ test('a keyring that others can read, or that belongs elsewhere, is a problem', 
   expect(of(foreign.json(), 'keyring')).toMatchObject([
     { status: 'problem', found: expect.stringContaining('another keyring') },
   ]);
+});
+
+test('a keyring that is not there is a problem, and none is made, not even for a database that holds nothing', async () => {
+  const { here, config, stopServer, tamper } = await commandWorld();
+  await stopServer();
+  renameSync(config.keyringFile, `${config.keyringFile}.away`);
+  tamper('DELETE FROM facts');
+  const ended = await here('doctor', '--json');
+  expect(ended.code).toBe(1);
+  expect(of(ended.json(), 'keyring')).toMatchObject([
+    { status: 'problem', found: expect.stringContaining('there is no keyring at') },
+  ]);
+  expect(await here('account', 'list')).toMatchObject({ code: 2, stderr: expect.stringContaining('no keyring at') });
+  expect(existsSync(config.keyringFile)).toBe(false);
+});
+
+test('the whole database is read once, not once for each point', async () => {
+  const { here, stopServer } = await commandWorld();
+  await stopServer();
+  const asked: string[] = [];
+  const { all } = StatementSync.prototype;
+  const spied = vi.spyOn(StatementSync.prototype, 'all').mockImplementation(function (this: StatementSync, ...values) {
+    asked.push(this.sourceSQL);
+    return all.apply(this, values);
+  });
+  try {
+    const { code, stdout } = await here('doctor', '--json');
+    expect(code).toBe(0);
+    expect(of(JSON.parse(stdout), 'clock')).toMatchObject([{ status: 'ok' }]);
+    expect(asked.filter((sql) => sql.startsWith('PRAGMA quick_check'))).toHaveLength(1);
+  } finally {
+    spied.mockRestore();
+  }
 });
 
 test('a damaged page is found', async () => {

@@ -33,13 +33,8 @@ test('keys are listed, rotated by algorithm, and the running server publishes ol
   expect((await here('keys', 'list')).stdout).not.toContain('"d"');
 });
 
-test('by default every algorithm gets a key that signs a little later; without a yes none does', async () => {
+test('by default every algorithm gets a key that signs a little later; a wrong one gets none', async () => {
   const { here } = await commandWorld();
-  expect(await here('keys', 'rotate')).toMatchObject({
-    code: 2,
-    stdout: '',
-    stderr: expect.stringContaining('add --yes'),
-  });
   expect(await here('keys', 'rotate', '--algorithm', 'HS256', '--yes')).toMatchObject({ code: 2, stdout: '' });
   expect((await here('keys', 'list', '--json')).json()).toHaveLength(3);
   const rotated = (await here('keys', 'rotate', '--yes', '--json')).json() as Key[];

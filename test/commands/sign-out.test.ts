@@ -58,7 +58,7 @@ describe('while the server runs', () => {
     expect(await player.introspect(first.access_token)).toMatchObject({ active: true });
 
     const ofAll = await run('sign-out', '--everyone', '--yes', '--json', '--wait', '9');
-    expect(ofAll.json()).toMatchObject({ scope: 'everyone', accounts: 1, clients: 1 });
+    expect(ofAll.json()).toMatchObject({ scope: 'everyone', accounts: 2, clients: 1 });
     expect(await player.introspect(first.access_token)).toEqual({ active: false });
     await bob.browser().open('/account');
     expect(bob.browser().path).toMatch(/^\/sign-in/);
@@ -180,6 +180,24 @@ test('a dry run says what would end and changes nothing', async () => {
 
   const real = await run('sign-out', '--everyone', '--yes', '--json');
   expect(real.json()).toMatchObject({ accounts: 2, clients: 3, deliveries: { ...NONE, pending: 4 } });
+});
+
+test('an account that is signed in at no app counts as one: its browser is signed out all the same', async () => {
+  const { alice, here } = await commandWorld();
+  const browser = alice.browser();
+  await alice.signIn(browser);
+  const foretold = await here('sign-out', '--account', 'alice', '--dry-run', '--json');
+  const ended = await here('sign-out', '--account', 'alice', '--yes', '--json');
+  expect(foretold.json()).toMatchObject({ accounts: 1, clients: 0 });
+  expect(ended.json()).toMatchObject({ accounts: 1, clients: 0 });
+  await browser.open('/account');
+  expect(browser.path).toMatch(/^\/sign-in/);
+
+  const everyone = (await here('sign-out', '--everyone', '--dry-run', '--json')).json();
+  expect(everyone).toMatchObject({ accounts: 2, clients: 0 });
+  expect((await here('sign-out', '--everyone', '--yes', '--json')).json()).toMatchObject({ accounts: 2, clients: 0 });
+  // Here only sign-ins tell whom it concerns.
+  expect((await here('sign-out', '--client', 'player', '--yes', '--json')).json()).toMatchObject({ accounts: 0 });
 });
 
 test('what cannot be meant is refused with 2, and nothing is written', async () => {

@@ -207,11 +207,15 @@ test('one device: that app in that browser, named by its sid', async () => {
 test('one browser: its Session and what is bound to it; offline access stays, and its apps are told', async () => {
   const { end, sessionOf, signedIn, sid, alice, phone } = await household();
   const { sessionUid } = await sessionOf('tabletPlayer', alice.id);
-  const { working, told, rows } = await end({ kind: 'browser', accountId: alice.id, sessionUid });
+  const { working, told, rows, receipt } = await end({ kind: 'browser', accountId: alice.id, sessionUid });
   expect(working).toEqual(['laptopPlayer', 'laptopCinema', 'tabletPlayer', 'television', 'bobPlayer', 'bobPhone']);
   expect(await signedIn(phone)).toEqual(['laptop', 'bobs']);
   expect(told).toEqual([['player', alice.id, sid('tabletPlayer')]]);
-  expect(rows.map(([clientId]) => clientId)).toEqual(['phone']);
+  expect(rows.map(([clientId, , outcome]) => [clientId, outcome])).toEqual([
+    ['phone', 'not-applicable'],
+    ['player', 'told'],
+  ]);
+  expect(receipt.rows.filter(({ keepsAccess }) => keepsAccess).map(({ clientId }) => clientId)).toEqual(['player']);
 });
 
 test('a connection: what it vouched for ends, whoever it is, and nothing else does', async () => {

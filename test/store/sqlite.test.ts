@@ -16,7 +16,19 @@ import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Store, StoreUnavailable, StoreUnusable } from '../../src/store/port.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open.ts';
-import { account, artifact, at, clientSession, digest, identifiers, signOutOf, start } from '../support/records.ts';
+import {
+  account,
+  artifact,
+  at,
+  clientSession,
+  day,
+  delivery,
+  digest,
+  identifiers,
+  signOutOf,
+  start,
+  year,
+} from '../support/records.ts';
 import { storeConformance } from './conformance.ts';
 
 const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'curfew-store-'));
@@ -275,6 +287,42 @@ describe('SQLite', () => {
       );
     });
 
+    test('the first number is brought up to date with what its sign-outs ended counted', async () => {
+      const store = await open();
+      for (const [index, accountId] of ['alice', 'alice', 'bob'].entries()) {
+        const session = clientSession(`grant-${index}`, { accountId, selfContainedUntil: at(index) });
+        await store.artifacts.save(artifact(`code-${index}`), session);
+      }
+      const signOut = await store.revocations.signOut(signOutOf('one', 'everyone'));
+      await store.revocations.signOut(signOutOf('two', 'everyone'));
+      await store.revocations.fanOut({ signOut, deliveries: [], ended: ['grant-0', 'grant-1', 'grant-2'] });
+      await store.close();
+      const schema = () =>
+        look((database) =>
+          database.prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' ORDER BY name").all(),
+        );
+      const present = schema();
+      look((database) =>
+        database.exec(`
+          DROP INDEX client_sessions_ended_account; DROP INDEX client_sessions_ended_client;
+          DROP INDEX client_sessions_alive; DROP INDEX scopes_raised;
+          ALTER TABLE sign_outs DROP COLUMN ended_sessions; ALTER TABLE sign_outs DROP COLUMN ended_accounts;
+          ALTER TABLE sign_outs DROP COLUMN ended_clients; ALTER TABLE sign_outs DROP COLUMN self_contained_until;
+          CREATE INDEX client_sessions_ended_at ON client_sessions (ended_at) WHERE ended_at IS NOT NULL;
+          PRAGMA user_version = 1`),
+      );
+      const again = await open();
+      expect(schema()).toEqual(present);
+      const counted = { sessions: 3, accounts: 2, clients: 1, selfContainedUntil: at(2) };
+      expect(await again.revocations.ended('one')).toEqual(counted);
+      expect(await again.revocations.ended('two')).toEqual({
+        sessions: 0,
+        accounts: 0,
+        clients: 0,
+        selfContainedUntil: null,
+      });
+    });
+
     test('an empty file is a new store', async () => {
       writeFileSync(path, '');
       const store = await open();
@@ -314,6 +362,98 @@ describe('SQLite', () => {
       const [one, two] = await Promise.all([open(), open()]);
       await one.accounts.insert(account('alice'), identifiers('alice'));
       expect(await two.accounts.count()).toBe(1);
+    });
+  });
+
+  describe('what grows with the house', () => {
+    /** How SQLite goes about every statement that `work` prepares, those it prepared before left out. */
+    const plansOf = async (work: () => Promise<unknown>): Promise<string[]> => {
+      const { prepare } = DatabaseSync.prototype;
+      const asked = new Set<string>();
+      vi.spyOn(DatabaseSync.prototype, 'prepare').mockImplementation(function (this: DatabaseSync, sql) {
+        asked.add(sql);
+        return prepare.call(this, sql);
+      });
+      await work();
+      vi.restoreAllMocks();
+      return look((database) =>
+        [...asked].flatMap((sql) =>
+          database
+            .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+            .all()
+            .map((step) => String(step['detail'])),
+        ),
+      );
+    };
+    const scans = (plans: readonly string[]) =>
+      plans.filter((plan) => /^SCAN (a|artifacts|c|client_sessions|d|deliveries|o|s|scopes|sign_outs)\b/.test(plan));
+    const everyone = async (store: Store) => {
+      for (const grantId of ['a', 'b']) {
+        await store.artifacts.save(artifact(grantId, { expiresAt: at(60) }), clientSession(grantId));
+      }
+      return store.revocations.signOut(signOutOf('one', 'everyone'));
+    };
+
+    test('is swept along an index, down to each row', async () => {
+      const store = await open();
+      const signOut = await everyone(store);
+      for (const key of ['grant:a', 'session:laptop'] as const) {
+        await store.revocations.completeSignOut(await store.revocations.signOut(signOutOf(key, key)));
+      }
+      await store.revocations.fanOut({ signOut, deliveries: [], ended: ['a', 'b'] });
+      await store.revocations.completeSignOut(signOut);
+      let swept = 0;
+      const plans = await plansOf(async () => {
+        for (let more = true; more;) {
+          const batch = await store.sweep({ now: at(3 * year), limit: 100 });
+          swept += batch.swept;
+          more = batch.more;
+        }
+      });
+      // Two artifacts, two client sessions, three sign-outs, a grant and a session.
+      expect(swept).toBe(9);
+      expect(plans.filter((plan) => plan.includes('scopes_raised'))).not.toEqual([]);
+      expect(plans.filter((plan) => plan.includes('sign_outs_at'))).not.toEqual([]);
+      expect(scans(plans)).toEqual([]);
+    });
+
+    test('a sweep looks at no row of a sign-out that has to stay', async () => {
+      const store = await open();
+      const grants = Array.from({ length: 2000 }, (_, index) => `grant-${index}`);
+      await Promise.all(
+        grants.map((grantId) => store.artifacts.save(artifact(grantId, { expiresAt: at(60) }), clientSession(grantId))),
+      );
+      const signOut = await store.revocations.signOut(signOutOf('one', 'everyone'));
+      await store.revocations.fanOut({ signOut, deliveries: [delivery('d', { signOutId: 'one' })], ended: grants });
+      await store.revocations.completeSignOut(signOut);
+      while ((await store.sweep({ now: at(day), limit: 1000 })).more);
+      const watching = watch();
+      expect(await store.sweep({ now: at(year), limit: 1000 })).toEqual({ swept: 0, more: false });
+      expect(watching.said.filter((sql) => sql.includes('client_sessions'))).toEqual([]);
+    });
+
+    test('is ended for everyone along those that live, and counted on the sign-out’s own row', async () => {
+      const store = await open();
+      const signOut = await everyone(store);
+      const walking = await plansOf(() => store.revocations.sessionsToEnd(signOut, { limit: 5 }));
+      expect(walking[0]).toContain('client_sessions_alive');
+      const ending = await plansOf(() => store.revocations.fanOut({ signOut, deliveries: [], ended: ['a'] }));
+      expect(ending.filter((plan) => /ended_(account|client)/.test(plan))).toHaveLength(2);
+      expect(scans(ending)).toEqual([]);
+      const counting = await plansOf(() => store.revocations.ended('one'));
+      expect(counting).toEqual([expect.stringMatching(/^SEARCH sign_outs /)]);
+    });
+
+    test('is revived along an index, named or not', async () => {
+      const store = await open();
+      const again = { now: start, deadlineAt: at(day), limit: 500 };
+      const plans = await plansOf(async () => {
+        await store.deliveries.revive(again);
+        await store.deliveries.revive({ ...again, clientId: 'player' });
+        await store.deliveries.revive({ ...again, ids: ['one'] });
+      });
+      const full = scans(plans).filter((plan) => !/USING (COVERING )?INDEX deliveries_(rejected|abandoned)/.test(plan));
+      expect(full).toEqual([]);
     });
   });
 

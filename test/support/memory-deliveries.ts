@@ -6,6 +6,9 @@ import { type DeliveryRepository, StoreUnavailable } from '../../src/store/port.
 import type { DeliveryRecord, DeliveryStatus } from '../../src/store/records.ts';
 
 type Row = DeliveryRecord & { readonly fence: number; readonly leaseUntil: Date | null };
+/** A lease that ends later than this was given before the clock was set back. */
+const LONGEST_LEASE_MS = 120_000;
+
 type Method = keyof DeliveryRepository;
 
 export type MemoryDeliveries = DeliveryRepository & {
@@ -37,7 +40,8 @@ export function memoryDeliveries(): MemoryDeliveries {
     if (down(method)) throw new StoreUnavailable(method, { cause: new Error('disk I/O error') });
   }
 
-  const isFree = (row: Row, now: Date): boolean => row.leaseUntil === null || row.leaseUntil <= now;
+  const isFree = (row: Row, now: Date): boolean =>
+    row.leaseUntil === null || row.leaseUntil <= now || row.leaseUntil.getTime() > now.getTime() + LONGEST_LEASE_MS;
   const isDue = (row: Row, now: Date): boolean =>
     row.status === 'pending' && row.nextAttemptAt !== null && row.nextAttemptAt <= now && isFree(row, now);
   const recordOf = ({ fence: _fence, leaseUntil: _leaseUntil, ...record }: Row): DeliveryRecord => record;
@@ -104,10 +108,11 @@ export function memoryDeliveries(): MemoryDeliveries {
         if (signOutId === undefined || row.signOutId === signOutId) counts[row.status] += 1;
       return counts;
     },
-    async revive({ ids, clientId, now, deadlineAt }) {
+    async revive({ ids, clientId, now, deadlineAt, limit = Infinity }) {
       await enter('revive');
       let revived = 0;
       for (const row of rows.values()) {
+        if (revived >= limit) break;
         if (row.status !== 'rejected' && row.status !== 'abandoned') continue;
         if (ids !== undefined && !ids.includes(row.id)) continue;
         if (clientId !== undefined && row.clientId !== clientId) continue;

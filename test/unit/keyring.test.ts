@@ -7,11 +7,15 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import type { Config } from '../../src/config.ts';
+import { readConfig } from '../../src/config/read.ts';
+import { openStoreAndKeyring } from '../../src/open-store.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import {
   createKeyring,
@@ -24,6 +28,7 @@ import {
   SealBroken,
   sealedWith,
 } from '../../src/platform/keyring.ts';
+import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 
 let folder: string;
 let path: string;
@@ -80,6 +85,56 @@ test('creation never overwrites, and changes nothing when it refuses', () => {
   expect(problemOf(() => createKeyring(path)).kind).toBe('exists');
   expect(readFileSync(path)).toEqual(before);
   expect(readdirSync(join(folder, 'secrets'))).toEqual(['keyring.json']);
+});
+
+/** Runs `meanwhile` after a keyring was looked for and not found, and right before one is made. */
+function beforeMaking(meanwhile: () => void): void {
+  const now = vi.spyOn(systemClock, 'now').mockImplementationOnce(() => {
+    meanwhile();
+    return new Date();
+  });
+  onTestFinished(() => now.mockRestore());
+}
+
+const config = (): Config => {
+  const reading = readConfig({ env: {} });
+  if (!reading.ok) throw new Error('the defaults were refused');
+  return { ...reading.config, store: { ...reading.config.store, path: join(folder, 'data', 'db') }, keyringFile: path };
+};
+
+test('of two first starts at once, the second uses the keyring that the first one made', async () => {
+  let first: KeyringFile | undefined;
+  beforeMaking(() => (first = createKeyring(path)));
+  const { keyring, store } = await openStoreAndKeyring(config());
+  await store.close();
+  expect(loadKeyring(path)).toEqual(first);
+  expect(keyring.fingerprint()).toBe(openKeyring(loadKeyring(path)).fingerprint());
+  expect(readdirSync(join(folder, 'secrets'))).toEqual(['keyring.json']);
+});
+
+test('the same over a store that is there and holds nothing', async () => {
+  await (await openSqliteStore({ path: config().store.path })).close();
+  beforeMaking(() => void createKeyring(path));
+  const { keyring, store } = await openStoreAndKeyring(config());
+  await store.close();
+  expect(keyring.fingerprint()).toBe(openKeyring(loadKeyring(path)).fingerprint());
+});
+
+test('a start that fails takes away the keyring it made, and not the one of another start', async () => {
+  writeFileSync(join(folder, 'data'), 'a file where the folder should be');
+  await expect(openStoreAndKeyring(config())).rejects.toThrow('cannot be written');
+  expect(existsSync(join(folder, 'secrets'))).toBe(false);
+
+  let other: KeyringFile | undefined;
+  beforeMaking(() => (other = createKeyring(path)));
+  await expect(openStoreAndKeyring(config())).rejects.toThrow('cannot be written');
+  expect(loadKeyring(path)).toEqual(other);
+});
+
+test('a link to nothing is in the way, and not taken for a keyring of another start', async () => {
+  mkdirSync(join(folder, 'secrets'));
+  symlinkSync(join(folder, 'nothing'), path);
+  await expect(openStoreAndKeyring(config())).rejects.toMatchObject({ kind: 'exists', path });
 });
 
 test('where no keyring can be written, that is said', () => {

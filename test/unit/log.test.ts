@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/platform/clock.ts';
 import { createLog, type Log } from '../../src/platform/log.ts';
 
@@ -209,4 +212,84 @@ test('a child adds its fields to each of its lines, and only to its own', () => 
   log.info('a.c');
   expect(lines()[0]).toMatchObject({ requestId: 'r1', client: 'tv', n: 1 });
   expect(lines()[1]).not.toHaveProperty('requestId');
+});
+
+const MODULE = new URL('../../src/platform/log.ts', import.meta.url).href;
+
+/** A process of its own that writes a log to this stdout. */
+function writer(program: string, stdout: number | 'pipe'): ChildProcess {
+  const source = `const { createLog } = await import(${JSON.stringify(MODULE)});
+    const log = createLog({ level: 'info' });
+    ${program}`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', stdout, 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+test('a disk that is full costs lines, not the process; it is said once', async () => {
+  const full = openSync('/dev/full', 'w');
+  const { stderr } = writer(
+    `for (let n = 0; n < 50; n++) log.child({ n }).warn({ n }, 'a.b');
+     await new Promise((resolve) => setImmediate(resolve));
+     process.stderr.write('still here\\n');`,
+    full,
+  );
+  closeSync(full);
+  expect(await text(stderr!)).toBe(
+    'curfew: the log cannot be written (ENOSPC); its lines are lost until it can\nstill here\n',
+  );
+});
+
+test('a reader that does not read is waited for once; when it reads again, lines begin anew and whole', async () => {
+  // A stdout that was touched refuses when it is full, instead of waiting.
+  const { stdin, stdout, stderr } = writer(
+    `process.stdout.writable;
+     const began = performance.now();
+     for (let n = 0; n < 200; n++) log.info({ n, long: 'x'.repeat(5000) }, 'a.b');
+     process.stderr.write(performance.now() - began < 10_000 ? 'soon\\n' : 'late\\n');
+     process.stdin.on('data', () => log.info('a.last'));`,
+    'pipe',
+  );
+  let said = '';
+  await new Promise<void>((resolve) => {
+    stderr!.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (/soon|late/.test(said)) resolve();
+    });
+  });
+  let read = '';
+  for await (const chunk of stdout!) {
+    read += String(chunk);
+    if (read.includes('"a.last"}\n')) stdin!.end();
+    // Once everything that waited was read, there is room for it.
+    else stdin!.write('again');
+  }
+
+  expect(said).toMatch(/^curfew: the log cannot be written \(EAGAIN\).*\nsoon\n$/);
+  const lines = read.split('\n').filter((line) => line !== '');
+  const whole = lines.filter((line) => line.endsWith('"}'));
+  for (const line of whole) expect(JSON.parse(line)).toMatchObject({ level: 'info' });
+  expect(whole.at(-1)).toContain('"a.last"');
+  expect(whole.length).toBeGreaterThan(2);
+  expect(whole.length).toBeLessThan(200);
+  // The one that was cut off when nobody read.
+  expect(lines.length - whole.length).toBeLessThanOrEqual(1);
+});
+
+test('a destination that throws costs its line, and no more', () => {
+  let full = true;
+  let raw = '';
+  const log = createLog({
+    level: 'info',
+    destination: {
+      write(line) {
+        if (full) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+        raw += line;
+      },
+    },
+  });
+  log.info('a.lost');
+  full = false;
+  log.info('a.kept');
+  expect(raw).toMatch(/^\{.*"event":"a.kept"\}\n$/);
 });

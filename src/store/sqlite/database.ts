@@ -2,7 +2,7 @@
  * One SQLite file behind reads that answer at once and writes that share a commit.
  *
  * Invariant: a write's promise resolves only after COMMIT with `synchronous=FULL`, so what was acknowledged survives a
- * power cut. Writes asked for in one turn of the event loop go into one transaction; each stands behind its own
+ * power cut. Writes asked for in the same few turns of the event loop go into one transaction; each stands behind its own
  * savepoint, so one that fails leaves its neighbours alone, and a COMMIT that fails rejects every one of them.
  * It knows nothing of what the rows mean.
  */
@@ -29,6 +29,12 @@ export type Database = {
 /** At most this many writes share one commit, so that a burst cannot block the event loop for long. */
 const WRITES_PER_COMMIT = 256;
 
+/**
+ * Turns of the event loop that a write waits for others to share its commit, as long as each brings some. An idle loop
+ * turns in microseconds; a busy one brings what came in with this write, and every commit fewer is a wait for the disk less.
+ */
+const TURNS_TO_GATHER = 2;
+
 /** Commands write to the same file while the server runs; each holds the lock for milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
 
@@ -43,6 +49,8 @@ export function openDatabase(path: string): Database {
   const statements = new Map<string, StatementSync>();
   let queue: Job[] = [];
   let scheduled = false;
+  let turns = 0;
+  let gathered = 0;
   let closed = false;
 
   const prepare = (sql: string): StatementSync => {
@@ -85,6 +93,14 @@ export function openDatabase(path: string): Database {
   };
 
   const flush = (): void => {
+    if (turns < TURNS_TO_GATHER && queue.length > gathered && queue.length < WRITES_PER_COMMIT) {
+      turns += 1;
+      gathered = queue.length;
+      setImmediate(flush);
+      return;
+    }
+    turns = 0;
+    gathered = 0;
     const jobs = queue.splice(0, WRITES_PER_COMMIT);
     scheduled = queue.length > 0;
     if (scheduled) setImmediate(flush);

@@ -6,6 +6,17 @@ import type { DeliveryRecord, DeliveryStatus, LeasedDelivery } from '../records.
 import { instant } from './client-sessions.ts';
 import type { Database, Row } from './database.ts';
 
+/** A lease that ends later than this after now was not given by this clock: it was set back since, and its holder is gone. */
+const LONGEST_LEASE_MS = 120_000;
+
+/** What SQLite takes for no limit at all. */
+const NO_LIMIT = -1;
+
+/** Whether nobody holds it: `now` and `far` name the parameters with the instants that a lease lies outside of then. */
+const free = (now: string, far: string): string => `(lease_until <= ${now} OR lease_until > ${far})`;
+
+const farFrom = (now: Date): number => now.getTime() + LONGEST_LEASE_MS;
+
 /** Inserting twice is inserting once: what an earlier fan-out wrote, delivered or not, stays as it is. */
 export function insertDelivery(database: Database, delivery: DeliveryRecord): void {
   database.run(
@@ -43,8 +54,9 @@ export function deliveryRepository(database: Database): DeliveryRepository {
              )
              SELECT client_id FROM owed WHERE client_id IS NOT NULL AND EXISTS (
                SELECT 1 FROM deliveries d WHERE d.client_id = owed.client_id AND d.status = 'pending'
-                 AND d.next_attempt_at <= ?1 AND d.lease_until <= ?1)`,
+                 AND d.next_attempt_at <= ?1 AND ${free('?1', '?2')})`,
             now.getTime(),
+            farFrom(now),
           )
           .map((row) => String(row['client_id'])),
       ),
@@ -54,12 +66,13 @@ export function deliveryRepository(database: Database): DeliveryRepository {
           .all(
             `UPDATE deliveries SET lease_until = ?1, fence = fence + 1 WHERE id IN (
                SELECT id FROM deliveries WHERE client_id = ?2 AND status = 'pending' AND next_attempt_at <= ?3
-                 AND lease_until <= ?3 ORDER BY next_attempt_at LIMIT ?4)
+                 AND ${free('?3', '?5')} ORDER BY next_attempt_at LIMIT ?4)
              RETURNING *`,
             leaseUntil.getTime(),
             clientId,
             now.getTime(),
             limit,
+            farFrom(now),
           )
           .map(leasedFrom),
       ),
@@ -137,19 +150,23 @@ export function deliveryRepository(database: Database): DeliveryRepository {
           abandoned: count('abandoned'),
         };
       }),
-    revive: ({ ids, clientId, now, deadlineAt }) =>
+    revive: ({ ids, clientId, now, deadlineAt, limit }) =>
       database.write('revive dead letters', () => {
         const { where, values } = conditions({ client_id: clientId });
-        return database.run(
-          `UPDATE deliveries SET status = 'pending', refusals = 0, next_attempt_at = ?, deadline_at = ?, lease_until = 0
-           WHERE status IN ('rejected', 'abandoned') AND ${where}
-             AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))`,
-          now.getTime(),
-          deadlineAt.getTime(),
-          ...values,
-          ids === undefined ? null : 1,
-          JSON.stringify(ids ?? []),
-        );
+        const chosen = ids === undefined ? '' : 'AND id IN (SELECT value FROM json_each(?))';
+        // One status at a time: each has a partial index, and both at once have none.
+        const reviveThose = (status: DeliveryStatus, most: number): number =>
+          database.run(
+            `UPDATE deliveries SET status = 'pending', refusals = 0, next_attempt_at = ?, deadline_at = ?, lease_until = 0
+             WHERE id IN (SELECT id FROM deliveries WHERE status = '${status}' AND ${where} ${chosen} LIMIT ?)`,
+            now.getTime(),
+            deadlineAt.getTime(),
+            ...values,
+            ...(ids === undefined ? [] : [JSON.stringify(ids)]),
+            most,
+          );
+        const rejected = reviveThose('rejected', limit ?? NO_LIMIT);
+        return rejected + reviveThose('abandoned', limit === undefined ? NO_LIMIT : limit - rejected);
       }),
   };
 }

@@ -150,6 +150,28 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX deliveries_rejected ON deliveries (client_id, id) WHERE status = 'rejected';
   CREATE INDEX deliveries_abandoned ON deliveries (client_id, id) WHERE status = 'abandoned';
   `,
+  /* 2 */ `
+  -- What a Sign-out ended is counted as it ends: a receipt is read again and again while millions of rows are told.
+  ALTER TABLE sign_outs ADD COLUMN ended_sessions INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sign_outs ADD COLUMN ended_accounts INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sign_outs ADD COLUMN ended_clients INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sign_outs ADD COLUMN self_contained_until INTEGER;
+  CREATE INDEX client_sessions_ended_account ON client_sessions (ended_by, account_id) WHERE ended_by IS NOT NULL;
+  CREATE INDEX client_sessions_ended_client ON client_sessions (ended_by, client_id) WHERE ended_by IS NOT NULL;
+  UPDATE sign_outs SET
+    ended_sessions = (SELECT count(*) FROM client_sessions WHERE ended_by = sign_outs.id),
+    ended_accounts = (SELECT count(DISTINCT account_id) FROM client_sessions WHERE ended_by = sign_outs.id),
+    ended_clients = (SELECT count(DISTINCT client_id) FROM client_sessions WHERE ended_by = sign_outs.id),
+    self_contained_until = (SELECT max(self_contained_until) FROM client_sessions WHERE ended_by = sign_outs.id);
+
+  -- A Sign-out of everyone walks those that live, however many have ended.
+  CREATE INDEX client_sessions_alive ON client_sessions (grant_id) WHERE ended_at IS NULL;
+
+  -- The sweeper decides for a whole Sign-out by its own age, and walks raised Grants and Sessions by theirs.
+  DROP INDEX client_sessions_ended_at;
+  CREATE INDEX scopes_raised ON scopes (raised_at)
+    WHERE pending = '[]' AND (key BETWEEN 'grant:' AND 'grant;' OR key BETWEEN 'session:' AND 'session;');
+  `,
 ];
 
 /** The schema version this program writes. */

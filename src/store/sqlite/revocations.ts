@@ -5,7 +5,11 @@ import { allStand, anyMovedBySignOut, raisedBy, UNRAISED } from '../standing.ts'
 import { clientSessionFrom, instant } from './client-sessions.ts';
 import type { Database } from './database.ts';
 import { insertDelivery } from './deliveries.ts';
+import { endClientSessions } from './ending.ts';
 import { findSignOut, raiseForSignOut, scopeStates, signOutFrom } from './scopes.ts';
+
+/** What SQLite takes for no limit at all. */
+const NO_LIMIT = -1;
 
 const stampKeys = (stamps: object): ScopeKey[] => Object.keys(stamps) as ScopeKey[];
 
@@ -72,14 +76,7 @@ export function revocationRepository(database: Database): RevocationRepository {
     fanOut: ({ signOut, deliveries, ended }) =>
       database.write('write deliveries', () => {
         for (const delivery of deliveries) insertDelivery(database, delivery);
-        for (const grantId of ended) {
-          database.run(
-            'UPDATE client_sessions SET ended_at = ?, ended_by = ? WHERE grant_id = ? AND ended_at IS NULL',
-            signOut.at.getTime(),
-            signOut.id,
-            grantId,
-          );
-        }
+        endClientSessions(database, signOut, ended);
       }),
     completeSignOut: (signOut) =>
       database.write('complete a sign-out', () => {
@@ -97,10 +94,16 @@ export function revocationRepository(database: Database): RevocationRepository {
         const row = database.get('SELECT * FROM client_sessions WHERE grant_id = ?', grantId);
         return row === undefined ? null : clientSessionFrom(row);
       }),
-    clientSessionsOf: (accountId) =>
+    clientSessionsOf: (accountId, page) =>
       database.read('list client sessions', () =>
         database
-          .all('SELECT * FROM client_sessions WHERE account_id = ? AND ended_at IS NULL ORDER BY grant_id', accountId)
+          .all(
+            `SELECT * FROM client_sessions WHERE account_id = ? AND ended_at IS NULL AND grant_id > ?
+             ORDER BY grant_id LIMIT ?`,
+            accountId,
+            page?.after ?? '',
+            page?.limit ?? NO_LIMIT,
+          )
           .map(clientSessionFrom),
       ),
     endedBy: (signOutId, page) =>
@@ -125,6 +128,15 @@ export function revocationRepository(database: Database): RevocationRepository {
           selfContainedUntil?.getTime() ?? null,
           grantId,
         );
+        // Its Sign-out may have counted it already; a token issued meanwhile still has to be waited for.
+        if (selfContainedUntil !== undefined) {
+          database.run(
+            `UPDATE sign_outs SET self_contained_until = max(coalesce(self_contained_until, 0), ?)
+             WHERE id = (SELECT ended_by FROM client_sessions WHERE grant_id = ?)`,
+            selfContainedUntil.getTime(),
+            grantId,
+          );
+        }
       }),
     reach: (scope) =>
       database.read('measure a sign-out', () => {
@@ -141,8 +153,8 @@ export function revocationRepository(database: Database): RevocationRepository {
     ended: (signOutId) =>
       database.read('measure what a sign-out ended', () => {
         const row = database.get(
-          `SELECT count(*) AS sessions, count(DISTINCT account_id) AS accounts, count(DISTINCT client_id) AS clients,
-             max(self_contained_until) AS until FROM client_sessions WHERE ended_by = ?`,
+          `SELECT ended_sessions AS sessions, ended_accounts AS accounts, ended_clients AS clients,
+             self_contained_until AS until FROM sign_outs WHERE id = ?`,
           signOutId,
         );
         return {

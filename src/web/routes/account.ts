@@ -7,7 +7,7 @@ import type { SignedIn } from '../../oidc/browser-session.ts';
 import { addSeconds } from '../../platform/clock.ts';
 import { REASONS } from '../../revocation/sign-out.ts';
 import type { SignOutScope } from '../../store/records.ts';
-import { listDevices } from '../devices.ts';
+import { countDevices, listDevices, scopeOfDevice } from '../devices.ts';
 import { readForm } from '../forms.ts';
 import { instant } from '../instants.ts';
 import { proveAgain } from '../password-sign-in.ts';
@@ -43,28 +43,32 @@ export function accountRoutes(house: House): void {
     const person = await requireSignIn(house, ctx);
     if (person === null) return;
     const account = await house.accounts.find(person.accountId);
-    const devices = await listDevices(house, person);
     await show(house, ctx, 'account', {
       title: 'Your account',
       viewer: { username: person.username },
       csrf: csrf.token(ctx),
       email: account?.email ?? '',
       createdAt: instant(account?.createdAt ?? house.clock.now()),
-      deviceCount: devices.length,
+      deviceCount: await countDevices(house, person.accountId),
     });
   });
 
   router.get('/account/devices', async (ctx) => {
     const person = await requireSignIn(house, ctx);
     if (person === null) return;
+    const { after } = ctx.query;
+    const behind = typeof after === 'string' ? after : undefined;
+    const { devices, next } = await listDevices(house, person, behind);
     await show(house, ctx, 'devices', {
       title: 'Your devices',
       viewer: { username: person.username },
       csrf: csrf.token(ctx),
-      devices: await listDevices(house, person),
+      devices,
       signOutAction: '/account/devices/sign-out',
       signOutOthersAction: '/account/sign-out-others',
       signOutAllAction: '/account/sign-out-all',
+      moreUrl: next === undefined ? undefined : `/account/devices?after=${encodeURIComponent(next)}`,
+      firstUrl: behind === undefined ? undefined : '/account/devices',
     });
   });
 
@@ -73,7 +77,7 @@ export function accountRoutes(house: House): void {
     csrf.check(ctx, form.csrf);
     const person = await requireSignIn(house, ctx);
     if (person === null) return;
-    const scope = await scopeOfDevice(house, person, form.device);
+    const scope = await scopeOfDevice(house, person.accountId, form.device);
     if (scope === null) throw new Refusal(404);
     await endAndShowReceipt(house, ctx, person, scope);
   });
@@ -119,7 +123,6 @@ async function showSecurity(
   },
 ): Promise<void> {
   const account = await house.accounts.find(person.accountId);
-  const devices = await listDevices(house, person);
   const changed = ctx.query['changed'] === 'password';
   await show(house, ctx, 'security', {
     title: 'Security',
@@ -134,7 +137,7 @@ async function showSecurity(
       changedAt: account?.passwordChangedAt ? instant(account.passwordChangedAt) : undefined,
     },
     signOutAll: { action: '/account/sign-out-all' },
-    deviceCount: devices.length,
+    deviceCount: await countDevices(house, person.accountId),
   });
 }
 
@@ -184,17 +187,6 @@ async function endAndShowReceipt(house: House, ctx: Context, person: Person, sco
     house.browsers.forget(ctx);
   }
   seeOther(ctx, `/sign-outs/${signOut.id}`);
-}
-
-/** What a row of the devices page names, if it is this person's. */
-async function scopeOfDevice(house: House, person: Person, device: string): Promise<SignOutScope | null> {
-  const { accountId } = person;
-  const row = (await listDevices(house, person)).find(({ id }) => id === device);
-  if (row === undefined) return null;
-  const [kind, id = ''] = device.split(/-(.*)/s);
-  return kind === 'session'
-    ? { kind: 'browser', accountId, sessionUid: id }
-    : { kind: 'device', accountId, grantId: id };
 }
 
 async function changePassword(

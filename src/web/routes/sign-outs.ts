@@ -2,16 +2,18 @@
 import { PassThrough } from 'node:stream';
 import type { Context } from 'koa';
 
+import type { SignedIn } from '../../oidc/browser-session.ts';
 import { describeDevice } from '../../oidc/device.ts';
 import {
   actorText,
   ownerOf,
   readReceipt,
+  reasonText,
   type Receipt,
   receiptJson,
   type ReceiptRow,
 } from '../../revocation/receipt.ts';
-import type { SignOutScope } from '../../store/records.ts';
+import type { SignOutRecord, SignOutScope } from '../../store/records.ts';
 import { appName } from '../devices.ts';
 import { instant } from '../instants.ts';
 import { Refusal } from '../refusal.ts';
@@ -22,6 +24,11 @@ const REFRESH_SECONDS = 3;
 const STREAM_TICK_MS = 500;
 /** A stream left open is closed; the browser opens another if somebody is still looking. */
 const STREAM_TICKS = 600;
+/** How often a stream asks whether its reader may still read. */
+const TICKS_A_CHECK = 4;
+
+/** Who reads: an account's id, for whom the words are chosen, and the name in the header of somebody signed in. */
+type Reader = { readonly id: string | null; readonly username: string | null; readonly signedIn: SignedIn | null };
 
 export function signOutRoutes(house: House): void {
   const { router } = house;
@@ -29,16 +36,18 @@ export function signOutRoutes(house: House): void {
   router.get('/sign-outs/:id', async (ctx) => {
     const allowed = await allowedReceipt(house, ctx);
     if (allowed === null) return;
-    const { receipt, viewer } = allowed;
+    const { receipt, reader } = allowed;
+    const viewer = reader.username;
     if (ctx.accepts('html', 'json') === 'json') {
       ctx.body = {
         ...receiptJson(receipt, house.config.issuer),
         done: receipt.done,
         lastTokenExpiresAt: receipt.lastTokenExpiresAt?.toISOString() ?? null,
-        devices: (await rowViews(house, receipt)).map(({ app, device, outcome, at }) => ({
+        devices: (await rowViews(house, receipt)).map(({ app, device, outcome, keepsAccess, at }) => ({
           app,
           device,
           outcome,
+          ...(keepsAccess ? { keepsAccess } : {}),
           at: at?.iso ?? null,
         })),
       };
@@ -48,7 +57,7 @@ export function signOutRoutes(house: House): void {
       title: 'Sign-out receipt',
       viewer: viewer === null ? undefined : { username: viewer },
       csrf: viewer === null ? undefined : house.csrf.token(ctx),
-      ...(await bodyOf(house, receipt)),
+      ...(await bodyOf(house, receipt, reader)),
       refreshSeconds: receipt.done ? undefined : REFRESH_SECONDS,
       eventsUrl: `/sign-outs/${receipt.signOut.id}/events`,
       signInUrl: viewer === null ? '/sign-in' : undefined,
@@ -63,15 +72,15 @@ export function signOutRoutes(house: House): void {
     ctx.set('X-Accel-Buffering', 'no');
     const stream = new PassThrough();
     ctx.body = stream;
-    void follow(house, String(ctx['params'].id), stream).catch((err: unknown) => {
+    void follow(house, ctx, allowed, stream).catch((err: unknown) => {
       house.log.warn({ err }, 'receipt.stream-failed');
       stream.end();
     });
   });
 }
 
-/** The receipt, for its owner, an admin, or the browser that pressed the button. Others sign in, or see nothing. */
-async function allowedReceipt(house: House, ctx: Context): Promise<{ receipt: Receipt; viewer: string | null } | null> {
+/** The receipt, for who may read it. Others sign in, or see nothing. */
+async function allowedReceipt(house: House, ctx: Context): Promise<{ receipt: Receipt; reader: Reader } | null> {
   const id = String(ctx['params'].id);
   const byCookie = house.cookies.mayReadReceipt(ctx, id);
   const signedIn = await house.browsers.current(ctx);
@@ -79,21 +88,57 @@ async function allowedReceipt(house: House, ctx: Context): Promise<{ receipt: Re
     await requireSignIn(house, ctx);
     return null;
   }
-  const account = signedIn === null ? null : await house.accounts.find(signedIn.accountId);
   const receipt = await readReceipt(house.store, id);
-  const owner = receipt === null ? null : ownerOf(receipt.signOut.scope);
-  const mine = byCookie || account?.admin === true || (owner !== null && owner === account?.id);
-  if (receipt === null || !mine) throw new Refusal(404);
-  return { receipt, viewer: account?.username ?? null };
+  if (receipt === null || !(await mayRead(house, ctx, receipt.signOut, signedIn))) throw new Refusal(404);
+  const account = signedIn === null ? null : await house.accounts.find(signedIn.accountId);
+  // A browser that nobody is signed in to any more reads as whoever pressed the button in it.
+  const readerId = signedIn === null ? ownerOf(receipt.signOut.scope) : signedIn.accountId;
+  return { receipt, reader: { id: readerId, username: account?.username ?? null, signedIn } };
 }
 
-/** Sends the changing part of the page whenever it changes, until there is nothing left to wait for. */
-async function follow(house: House, id: string, stream: PassThrough): Promise<void> {
+/** Its owner may, an admin, and the browser that pressed the button. */
+async function mayRead(
+  house: House,
+  ctx: Context,
+  signOut: SignOutRecord,
+  signedIn: SignedIn | null,
+): Promise<boolean> {
+  if (house.cookies.mayReadReceipt(ctx, signOut.id)) return true;
+  if (signedIn === null) return false;
+  return (
+    ownerOf(signOut.scope) === signedIn.accountId || (await house.accounts.find(signedIn.accountId))?.admin === true
+  );
+}
+
+/** The same, of a request that began a while ago: its Session may have ended, and its cookie's hour be over. */
+async function mayStillRead(
+  house: House,
+  ctx: Context,
+  signOut: SignOutRecord,
+  signedIn: SignedIn | null,
+): Promise<boolean> {
+  const { store, clock } = house;
+  const session =
+    signedIn === null ? null : await store.artifacts.findByUid('Session', signedIn.sessionUid, clock.now());
+  return mayRead(house, ctx, signOut, session === null ? null : signedIn);
+}
+
+/**
+ * Sends the changing part of the page whenever it changes, until there is nothing left to wait for, or whoever opened it
+ * may not read it any more.
+ */
+async function follow(
+  house: House,
+  ctx: Context,
+  { receipt: { signOut }, reader }: { readonly receipt: Receipt; readonly reader: Reader },
+  stream: PassThrough,
+): Promise<void> {
   let last = '';
   for (let tick = 0; tick < STREAM_TICKS && !stream.destroyed && !house.stopping.aborted; tick++) {
-    const receipt = await readReceipt(house.store, id);
+    if (tick % TICKS_A_CHECK === 0 && !(await mayStillRead(house, ctx, signOut, reader.signedIn))) break;
+    const receipt = await readReceipt(house.store, signOut.id);
     if (receipt === null) break;
-    const html = await house.views.render('receipt-body', await bodyOf(house, receipt));
+    const html = await house.views.render('receipt-body', await bodyOf(house, receipt, reader));
     if (html !== last) stream.write(eventOf('receipt', html));
     last = html;
     if (receipt.done) {
@@ -124,13 +169,13 @@ function eventOf(name: string, data: string): string {
     .join('\n')}\n\n`;
 }
 
-async function bodyOf(house: House, receipt: Receipt): Promise<ReceiptBodyView> {
+async function bodyOf(house: House, receipt: Receipt, reader: Reader): Promise<ReceiptBodyView> {
   const { signOut, unlisted } = receipt;
   return {
     headline: 'Access has ended',
     endedAt: instant(signOut.at),
-    by: actorText(signOut.actor),
-    reason: signOut.reason,
+    by: actorText(signOut, reader.id),
+    reason: reasonText(signOut, reader.id),
     scope: await scopeWords(house, signOut.scope),
     summary: summaryOf(receipt),
     rows: await rowViews(house, receipt),
@@ -169,15 +214,47 @@ const OUTCOME_TEXTS: Record<ReceiptRow['outcome'], string> = {
   waiting: 'Being told now',
 };
 
+const UNSENT_TEXTS: Record<NonNullable<ReceiptRow['unsent']>, string> = {
+  'address-refused': 'Its address may not be called from here. It finds out at its next request',
+  'client-gone': 'Takes no notices any more. It finds out at its next request',
+};
+
+/** Of an app that stays connected there is no next request at which it would find out. */
+const KEPT_TEXTS: Record<ReceiptRow['outcome'], string> = {
+  told: 'Keeps its offline access. Told at',
+  trying: 'Keeps its offline access. Not reached yet. Trying again at',
+  refused: 'Keeps its offline access. Told, and refused to listen',
+  unreachable: 'Keeps its offline access. Could not be reached',
+  'not-applicable': 'Keeps its offline access',
+  waiting: 'Keeps its offline access. Being told now',
+};
+
+const KEPT_UNSENT_TEXTS: Record<NonNullable<ReceiptRow['unsent']>, string> = {
+  'address-refused': 'Keeps its offline access. Its address may not be called from here',
+  'client-gone': 'Keeps its offline access. Takes no notices any more',
+};
+
+function outcomeText({ outcome, unsent, keepsAccess }: ReceiptRow): string {
+  const [texts, unsentTexts] = keepsAccess ? [KEPT_TEXTS, KEPT_UNSENT_TEXTS] : [OUTCOME_TEXTS, UNSENT_TEXTS];
+  return unsent === null ? texts[outcome] : unsentTexts[unsent];
+}
+
 function rowViews(house: House, { rows }: Receipt): Promise<RowView[]> {
   return Promise.all(
-    rows.map(async ({ clientId, grantId, sealedDevice, outcome, at }) => ({
-      app: await appName(house, clientId),
-      device: describeDevice(house.devices.unseal(grantId, sealedDevice)),
-      outcome,
-      text: OUTCOME_TEXTS[outcome],
-      at: at === null || outcome === 'refused' || outcome === 'unreachable' ? undefined : instant(at),
-    })),
+    rows.map(async (row) => {
+      const { clientId, device, outcome, keepsAccess, at } = row;
+      return {
+        app: await appName(house, clientId),
+        device:
+          device === null
+            ? 'Signed out since'
+            : describeDevice(house.devices.unseal(device.grantId, device.sealedDevice)),
+        outcome,
+        keepsAccess,
+        text: outcomeText(row),
+        at: at === null || outcome === 'refused' || outcome === 'unreachable' ? undefined : instant(at),
+      };
+    }),
   );
 }
 

@@ -2,6 +2,7 @@
 import type { ArtifactRecord } from '../../../src/store/records.ts';
 import { artifactOf, inBulk, openCore } from './core.ts';
 import type { Rate } from '../measure.ts';
+import { freshKeys } from './keys.ts';
 import { ownRates, type Slicing } from './slicing.ts';
 
 const FINDS_AT_ONCE = 20;
@@ -13,7 +14,7 @@ export async function saveAndFind({
 }: Slicing & { folder: string }): Promise<{ save: Rate; find: Rate }> {
   const core = await openCore(folder);
   const { artifacts } = core.store;
-  // Made beforehand: what is measured is keeping them.
+  // Made beforehand, but for the key: what is measured is keeping them.
   const made = Array.from({ length: KEPT }, (_, nth) =>
     artifactOf({ accountId: `account-${nth % 100}`, clientId: 'app', grantId: `grant-${nth % 1000}` }),
   );
@@ -21,10 +22,11 @@ export async function saveAndFind({
   if (spare === undefined) throw new Error('nothing to keep');
   await inBulk(KEPT, (nth) => artifacts.save(made[nth] ?? spare));
   let nth = 0;
+  const key = freshKeys();
   const next = (): ArtifactRecord => made[nth++ % KEPT] ?? spare;
   const [save, find] = await ownRates(
     [
-      { lanes: 32, perform: () => artifacts.save(next()) },
+      { lanes: 32, perform: () => artifacts.save({ ...next(), key: key() }) },
       {
         lanes: 1,
         each: FINDS_AT_ONCE,

@@ -1,13 +1,12 @@
 /** What a durable write costs: rows like those of artifacts, by themselves and 32 to a commit. */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 import type { Rate } from '../measure.ts';
+import { freshKeys } from './keys.ts';
 import { ownRates, type Slicing } from './slicing.ts';
 
 const PER_COMMIT = 32;
-const KEYS = 20_000;
 
 export async function upsert({
   folder,
@@ -20,12 +19,9 @@ export async function upsert({
     `INSERT INTO rows (key, payload, expires_at) VALUES (?1, ?2, ?3)
      ON CONFLICT (key) DO UPDATE SET payload = ?2, expires_at = ?3`,
   );
-  const keys = Array.from({ length: KEYS }, () => randomBytes(32));
+  const key = freshKeys();
   const payload = JSON.stringify({ kind: 'AccessToken', filler: 'x'.repeat(400) });
-  let nth = 0;
-  const writeNext = (): void => {
-    write.run(keys[nth++ % KEYS] ?? Buffer.alloc(32), payload, Date.now());
-  };
+  const writeNext = (): void => void write.run(key(), payload, Date.now());
   const [single, grouped] = await ownRates(
     [
       { lanes: 1, perform: async () => writeNext() },

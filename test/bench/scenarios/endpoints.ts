@@ -32,5 +32,10 @@ export const ENDPOINTS: readonly Scenario[] = [
   endpoint('refresh', 'rotating, a chain for each connection', (server) => refresh(server.endpoint, server.tokens)),
   endpoint('introspection', 'without a hint', (server) => introspection(server.endpoint, server.tokens)),
   endpoint('userinfo', 'with profile and e-mail', (server) => userinfo(server.endpoint, server.tokens)),
-  endpoint('code-exchange', 'codes obtained beforehand', ({ endpoint }) => codeExchange(endpoint, CODES_PER_SECOND)),
+  endpoint(
+    'code-exchange',
+    'codes obtained beforehand',
+    ({ endpoint }) => codeExchange(endpoint, CODES_PER_SECOND),
+    0.6,
+  ),
 ];

@@ -87,7 +87,7 @@ function gather(endpoint: Endpoint, nth: number): { over(): Promise<void> } {
 async function serve(bench: Bench, child: Child): Promise<Endpoint> {
   const port = await freePort();
   await child.ask('serveCurfew', { folder: bench.folder(), port, cheapHashing: false, people: PEOPLE });
-  return connectTo(`http://127.0.0.1:${port}`, bench.watch(child));
+  return connectTo(`http://127.0.0.1:${port}`, bench.watch(child, 'memory, loaded and hashing'));
 }
 
 export const SIGN_INS: readonly Scenario[] = [

@@ -103,6 +103,24 @@ export function clientSessionsConformance(test: StoreTest): void {
     });
   });
 
+  describe('clientSessionsOf', () => {
+    test('goes by grant id, page after page when asked to, and without a page gives all', async ({ store, other }) => {
+      await populate(store);
+      await record(store, ...['d', 'a', 'c', 'b', 'E', 'ended'].map((grantId) => clientSession(grantId)));
+      await record(store, clientSession('bob’s', { accountId: 'bob' }));
+      const signOut = await store.revocations.signOut(signOutOf('one', 'grant:ended'));
+      await store.revocations.fanOut({ signOut, deliveries: [], ended: ['ended'] });
+      const walked = await walk(
+        2,
+        (page) => other.revocations.clientSessionsOf('alice', page),
+        ({ grantId }) => grantId,
+      );
+      expect(grantIds(walked)).toEqual(['E', 'a', 'b', 'c', 'd']);
+      expect(await store.revocations.clientSessionsOf('alice')).toEqual(walked);
+      expect(await store.revocations.clientSessionsOf('alice', { after: 'c', limit: 5 })).toEqual(walked.slice(4));
+    });
+  });
+
   describe('touchClientSession', () => {
     test('moves the instants forward and never back', async ({ store, other }) => {
       await record(store, clientSession('grant'));
@@ -328,6 +346,68 @@ export function clientSessionsConformance(test: StoreTest): void {
         selfContainedUntil: null,
       });
       expect(await other.revocations.ended('nothing')).toEqual(nothing);
+    });
+
+    test('is exact however often, in whatever parts and by however many at once a batch is repeated', async ({
+      store,
+      other,
+    }) => {
+      await populate(store);
+      await record(store, ...household);
+      const signOut = await store.revocations.signOut(signOutOf('one', 'everyone'));
+      const all = grantIds(household);
+      await atOnce(all.length * 2, [store, other], (handle, index) =>
+        handle.revocations.fanOut({ signOut, deliveries: [], ended: all.slice(0, (index % all.length) + 1) }),
+      );
+      await other.revocations.fanOut({ signOut, deliveries: [], ended: [...all, ...all, 'nothing'] });
+      expect(await store.revocations.ended('one')).toEqual({
+        sessions: household.length,
+        accounts: new Set(household.map(({ accountId }) => accountId)).size,
+        clients: new Set(household.map(({ clientId }) => clientId)).size,
+        selfContainedUntil: null,
+      });
+    });
+
+    test('shared by two sign-outs, each counts what it ended', async ({ store, other }) => {
+      await populate(store);
+      await record(store, ...household);
+      const [one, two] = [
+        await store.revocations.signOut(signOutOf('one', 'everyone')),
+        await store.revocations.signOut(signOutOf('two', 'everyone')),
+      ];
+      const all = grantIds(household);
+      await atOnce(8, [store, other], (handle, index) =>
+        handle.revocations.fanOut({ signOut: index % 2 ? one : two, deliveries: [], ended: all.slice(index) }),
+      );
+      for (const id of ['one', 'two']) {
+        const mine = await store.revocations.endedBy(id, { limit: 50 });
+        expect(await store.revocations.ended(id)).toEqual({
+          sessions: mine.length,
+          accounts: new Set(mine.map(({ accountId }) => accountId)).size,
+          clients: new Set(mine.map(({ clientId }) => clientId)).size,
+          selfContainedUntil: null,
+        });
+      }
+    });
+
+    test('learns of a later self-contained token of what it ended, and of no other', async ({ store, other }) => {
+      await populate(store);
+      await record(
+        store,
+        clientSession('ended', { selfContainedUntil: at(100) }),
+        clientSession('alive', { clientId: 'tv' }),
+      );
+      const signOut = await store.revocations.signOut(signOutOf('one', 'everyone'));
+      await store.revocations.fanOut({ signOut, deliveries: [], ended: ['ended'] });
+      const until = async () => (await other.revocations.ended('one')).selfContainedUntil;
+      const touch = (grantId: string, selfContainedUntil: Date) =>
+        store.revocations.touchClientSession({ grantId, lastUsedAt: at(1), selfContainedUntil });
+      await touch('ended', at(50));
+      await touch('alive', at(hour));
+      expect(await until()).toEqual(at(100));
+      await touch('ended', at(300));
+      await store.revocations.touchClientSession({ grantId: 'ended', lastUsedAt: at(2) });
+      expect(await until()).toEqual(at(300));
     });
 
     test('tells when the last self-contained token of what was ended expires', async ({ store, other }) => {

@@ -120,6 +120,24 @@ export function deliveriesConformance(test: StoreTest): void {
       expect(await claim(store, { now: at(60) })).toEqual([]);
     });
 
+    test('a lease further ahead than 120 s was given before the clock was set back: it is free', async ({
+      store,
+      other,
+    }) => {
+      await owe(store, delivery('one', { nextAttemptAt: at(-day) }));
+      const lost = only(await claim(store, { now: at(0), leaseUntil: at(60) }));
+      expect(await other.deliveries.clientsDue(at(-60))).toEqual([]);
+      expect(await claim(other, { now: at(-60), leaseUntil: at(0) })).toEqual([]);
+      expect(await other.deliveries.clientsDue(at(-60.001))).toEqual(['player']);
+      const claims = await atOnce(10, [store, other], (handle) =>
+        claim(handle, { now: at(-60.001), leaseUntil: at(-0.001) }),
+      );
+      const taken = only(claims.flat());
+      expect(taken.fence).toBeGreaterThan(lost.fence);
+      expect(await store.deliveries.settle(outcome(lost))).toBe(false);
+      expect(await store.deliveries.settle(outcome(taken))).toBe(true);
+    });
+
     test('at once after a lease ended, exactly one gets it', async ({ store, other }) => {
       await owe(store, delivery('one'));
       await claim(store);
@@ -380,6 +398,38 @@ export function deliveriesConformance(test: StoreTest): void {
       expect(await statuses(store)).toMatchObject({ rejected: 'rejected', abandoned: 'pending' });
       expect(await store.deliveries.revive({ ...again, clientId: 'player', ids: ['rejected', 'abandoned'] })).toBe(1);
       expect(await statuses(store)).toMatchObject({ rejected: 'pending', abandoned: 'pending' });
+    });
+
+    test('with a limit no more than that at once, until there are none', async ({ store, other }) => {
+      const all = Array.from({ length: 7 }, (_, index) => delivery(`d-${index}`));
+      await owe(store, ...all);
+      await settleAs(
+        store,
+        Object.fromEntries(all.map(({ id }, index) => [id, index % 2 ? 'rejected' : 'abandoned'] as const)),
+      );
+      const batches: number[] = [];
+      for (let revived = -1; revived !== 0;) {
+        revived = await other.deliveries.revive({ ...again, clientId: 'player', limit: 2 });
+        batches.push(revived);
+      }
+      expect(batches).toEqual([2, 2, 2, 1, 0]);
+      expect((await store.deliveries.counts({})).pending).toBe(7);
+    });
+
+    test('with a limit and ids, only those', async ({ store }) => {
+      const all = Array.from({ length: 5 }, (_, index) => delivery(`d-${index}`));
+      await owe(store, ...all);
+      await settleAs(store, Object.fromEntries(ids(all).map((id) => [id, 'rejected'] as const)));
+      const chosen = { ...again, ids: ['d-1', 'd-3', 'd-4'], limit: 2 };
+      const revived = [await store.deliveries.revive(chosen), await store.deliveries.revive(chosen)];
+      expect([...revived, await store.deliveries.revive(chosen)]).toEqual([2, 1, 0]);
+      expect(await statuses(store)).toEqual({
+        'd-0': 'rejected',
+        'd-1': 'pending',
+        'd-2': 'rejected',
+        'd-3': 'pending',
+        'd-4': 'pending',
+      });
     });
 
     test('of no ids revives none: an empty choice is not everything', async ({ store }) => {

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest';
 import type { Store } from '../../../src/store/port.ts';
+import type { DeliveryStatus } from '../../../src/store/records.ts';
 import {
   account,
   artifact,
@@ -18,16 +19,58 @@ import {
 import type { StoreTest } from '../conformance.ts';
 import { atOnce, isAlive, populate, save } from './together.ts';
 
-/** Sweeps until nothing goes any more; resolves to how many went. An empty pass may be the end of a walk: two are not. */
+/** Sweeps until there is no more; resolves to how many went. */
 const sweepAll = async (store: Store, now: Date, limit = 1000) => {
-  let swept = 0;
-  for (let empty = 0; empty < 3;) {
-    const gone = await store.sweep({ now, limit });
-    swept += gone;
-    empty = gone === 0 ? empty + 1 : 0;
+  for (let all = 0; ;) {
+    const { swept, more } = await store.sweep({ now, limit });
+    all += swept;
+    if (!more) return all;
   }
-  return swept;
 };
+
+/** A Sign-out of Alice's, complete, with what it ended and what it owes, all of it settled as told. */
+const finished = async (
+  store: Store,
+  id: string,
+  grants: readonly string[],
+  statuses: { readonly [deliveryId: string]: DeliveryStatus },
+  at_ = start,
+) => {
+  for (const grantId of grants) await store.artifacts.save(artifact(`code:${grantId}`), clientSession(grantId));
+  const signOut = await store.revocations.signOut(signOutOf(id, 'account:alice', { at: at_ }));
+  const deliveries = Object.keys(statuses).map((each) => delivery(each, { signOutId: id, createdAt: at_ }));
+  await store.revocations.fanOut({ signOut, deliveries, ended: grants });
+  await store.revocations.completeSignOut(signOut);
+  await settleAs(store, statuses);
+};
+
+/** Settles each of these that is pending as told, `pending` being not at all. */
+const settleAs = async (store: Store, statuses: { readonly [deliveryId: string]: DeliveryStatus }) => {
+  for (const lease of await store.deliveries.claim({
+    clientId: 'player',
+    now: start,
+    leaseUntil: at(60),
+    limit: 1000,
+  })) {
+    const status = statuses[lease.id] ?? 'pending';
+    if (status === 'pending') await store.deliveries.release([lease]);
+    else {
+      await store.deliveries.settle({
+        id: lease.id,
+        fence: lease.fence,
+        status,
+        attempts: 1,
+        refusals: 0,
+        nextAttemptAt: null,
+        lastAttemptAt: at(1),
+        lastOutcome: 'answered',
+      });
+    }
+  }
+};
+
+const told = (ids: readonly string[]): { [deliveryId: string]: DeliveryStatus } =>
+  Object.fromEntries(ids.map((id) => [id, 'delivered']));
 
 export function housekeepingConformance(test: StoreTest): void {
   describe('ping', () => {
@@ -44,7 +87,7 @@ export function housekeepingConformance(test: StoreTest): void {
 
   describe('sweep', () => {
     test('a new store has nothing to sweep', async ({ store }) => {
-      expect(await store.sweep({ now: at(year), limit: 100 })).toBe(0);
+      expect(await store.sweep({ now: at(year), limit: 100 })).toEqual({ swept: 0, more: false });
     });
 
     test('deletes what has expired, from the instant it does, and leaves the rest', async ({ store, other }) => {
@@ -66,9 +109,9 @@ export function housekeepingConformance(test: StoreTest): void {
       }
       let swept = 0;
       for (let round = 0; round < 60; round += 1) {
-        const gone = await store.sweep({ now: at(60), limit: 4 });
-        expect(gone).toBeLessThanOrEqual(4);
-        swept += gone;
+        const batch = await store.sweep({ now: at(60), limit: 4 });
+        expect(batch.swept).toBeLessThanOrEqual(4);
+        swept += batch.swept;
       }
       expect(swept).toBe(25);
       for (let index = 0; index < 25; index += 1) {
@@ -80,7 +123,7 @@ export function housekeepingConformance(test: StoreTest): void {
       for (let index = 0; index < 10; index += 1)
         await store.artifacts.save(artifact(`one-${index}`, { expiresAt: at(1) }));
       const swept = await atOnce(10, [store, other], (handle) => handle.sweep({ now: at(2), limit: 100 }));
-      expect(swept.reduce((sum, each) => sum + each)).toBe(10);
+      expect(swept.reduce((sum, each) => sum + each.swept, 0)).toBe(10);
     });
 
     test('keeps a tombstone until the row would have expired', async ({ store }) => {
@@ -116,11 +159,23 @@ export function housekeepingConformance(test: StoreTest): void {
       }
       let swept = 0;
       for (let round = 0; round < 10; round += 1) {
-        const gone = await store.sweep({ now: at(60), limit: 4 });
-        expect(gone).toBeLessThanOrEqual(4);
-        swept += gone;
+        const batch = await store.sweep({ now: at(60), limit: 4 });
+        expect(batch.swept).toBeLessThanOrEqual(4);
+        swept += batch.swept;
       }
       expect(swept).toBe(10);
+    });
+
+    test('says that there may be more until it has seen everything and a batch found nothing', async ({ store }) => {
+      for (let index = 0; index < 10; index += 1) await store.artifacts.save(artifact(`live-${index}`));
+      await store.artifacts.save(artifact('dead', { expiresAt: at(1) }));
+      const seen = [];
+      for (let round = 0; round < 6; round += 1) seen.push(await store.sweep({ now: at(2), limit: 4 }));
+      const walk = [
+        { swept: 0, more: true },
+        { swept: 0, more: true },
+      ];
+      expect(seen).toEqual([...walk, { swept: 1, more: true }, ...walk, { swept: 0, more: false }]);
     });
 
     test('never forgets a failure that still blocks', async ({ store }) => {
@@ -155,6 +210,75 @@ export function housekeepingConformance(test: StoreTest): void {
       await sweepAll(store, at(10 * year));
       expect(await store.accounts.find('alice')).toMatchObject({ status: 'deleted' });
       expect(await store.catalogue.saveClient(client('player'))).toBe('deleted');
+    });
+
+    describe('what a sign-out leaves behind', () => {
+      test('goes when it is over 90 days old, complete, and everyone has heard', async ({ store, other }) => {
+        await populate(store);
+        await finished(store, 'one', ['a', 'b'], told(['d-a', 'd-b']));
+        await finished(store, 'young', ['c'], told(['d-c']), at(day));
+        await sweepAll(other, at(90 * day - 0.001));
+        expect(await store.revocations.listSignOuts(5)).toHaveLength(2);
+        expect(await store.revocations.endedBy('one', { limit: 5 })).toHaveLength(2);
+        expect(await sweepAll(other, at(90 * day))).toBe(5);
+        expect(await store.revocations.findSignOut('one')).toBeNull();
+        expect(await store.revocations.findClientSession('a')).toBeNull();
+        expect(await store.deliveries.find('d-a')).toBeNull();
+        expect(await store.revocations.findSignOut('young')).not.toBeNull();
+        expect(await store.revocations.findClientSession('c')).not.toBeNull();
+        expect(await store.deliveries.find('d-c')).not.toBeNull();
+        // What was ended stays ended.
+        expect(await store.revocations.epochs(['account:alice'])).toEqual({ 'account:alice': 2 });
+      });
+
+      for (const status of ['pending', 'rejected', 'abandoned'] as const) {
+        test(`stays whole while one delivery is ${status}, and goes once it is delivered`, async ({ store }) => {
+          await populate(store);
+          await finished(store, 'one', ['a', 'b'], { 'd-a': 'delivered', 'd-b': status });
+          expect(await sweepAll(store, at(year))).toBe(2); // The artifacts.
+          expect(await store.revocations.endedBy('one', { limit: 5 })).toHaveLength(2);
+          expect(await store.deliveries.counts({ signOutId: 'one' })).toMatchObject({ delivered: 1, [status]: 1 });
+          await store.deliveries.revive({ now: start, deadlineAt: at(day) });
+          await settleAs(store, told(['d-b']));
+          expect(await sweepAll(store, at(year))).toBe(5);
+          expect(await store.revocations.findSignOut('one')).toBeNull();
+        });
+      }
+
+      test('goes a bounded batch at a time, its own record last', async ({ store }) => {
+        await populate(store);
+        const names = Array.from({ length: 7 }, (_, index) => `${index}`);
+        for (const id of ['one', 'two'])
+          await finished(
+            store,
+            id,
+            names.map((name) => `${id}-${name}`),
+            told(names.map((name) => `d-${id}-${name}`)),
+          );
+        await sweepAll(store, at(hour));
+        let all = 0;
+        for (let more = true; more;) {
+          const batch = await store.sweep({ now: at(year), limit: 4 });
+          expect(batch.swept).toBeLessThanOrEqual(4);
+          all += batch.swept;
+          more = batch.more;
+          const left = await store.deliveries.list({ page: { limit: 50 } });
+          for (const { signOutId } of left) expect(await store.revocations.findSignOut(signOutId)).not.toBeNull();
+        }
+        expect(all).toBe(2 * (7 + 7 + 1));
+        expect(await store.revocations.listSignOuts(5)).toEqual([]);
+      });
+
+      test('does not wait behind others that stay, however many', async ({ store }) => {
+        await populate(store);
+        for (let index = 0; index < 450; index += 1) {
+          await store.revocations.signOut(signOutOf(`pending-${index}`, 'account:bob', { at: at(-index) }));
+        }
+        await finished(store, 'one', ['a'], told(['d-a']), at(1));
+        await sweepAll(store, at(year), 100);
+        expect(await store.revocations.findSignOut('one')).toBeNull();
+        expect(await store.revocations.pendingSignOuts(1000)).toHaveLength(450);
+      });
     });
 
     describe('whom must still be told', () => {
@@ -234,11 +358,34 @@ export function housekeepingConformance(test: StoreTest): void {
           expect(await store.revocations.epochs([key])).toEqual({ [key]: 1 });
         });
 
-        test(`${key} stays raised for as long as the longest-lived of them`, async ({ store }) => {
-          const saved = await save(store, 'one', { [key]: 0 }, { expiresAt: at(3 * year) });
+        test(`${key} stays raised for as long as an artifact may live that was saved in flight`, async ({ store }) => {
           await store.revocations.completeSignOut(await store.revocations.signOut(signOutOf('one', key)));
-          await sweepAll(store, at(2 * year));
-          expect(await isAlive(store, saved, at(2 * year))).toBe(false);
+          const saved = await save(store, 'one', { [key]: 0 }, { expiresAt: at(400 * day + hour) });
+          for (const days of [100, 399, 400]) {
+            await sweepAll(store, at(days * day));
+            expect(await isAlive(store, saved, at(days * day))).toBe(false);
+          }
+          expect(await store.revocations.epochs([key])).toEqual({ [key]: 1 });
+        });
+
+        test(`${key} is forgotten after 800 days, when no sign-out of it is pending`, async ({ store }) => {
+          const signOut = await store.revocations.signOut(signOutOf('one', key));
+          await sweepAll(store, at(3 * year));
+          expect(await store.revocations.epochs([key])).toEqual({ [key]: 1 });
+          await store.revocations.completeSignOut(signOut);
+          await sweepAll(store, at(800 * day - 0.001));
+          expect(await store.revocations.epochs([key])).toEqual({ [key]: 1 });
+          await sweepAll(store, at(800 * day));
+          expect(await store.revocations.epochs([key])).toEqual({ [key]: 0 });
+        });
+
+        test(`${key} is not forgotten while a client session of it has not ended`, async ({ store }) => {
+          await store.revocations.completeSignOut(await store.revocations.signOut(signOutOf('one', key)));
+          const again = clientSession('grant', { stamps: { [key]: 1 } });
+          await store.artifacts.save(artifact('code', { stamps: { [key]: 1 }, expiresAt: at(10 * year) }), again);
+          await sweepAll(store, at(3 * year));
+          expect(await store.revocations.epochs([key])).toEqual({ [key]: 1 });
+          expect(await store.artifacts.find(artifact('code').key, at(3 * year))).not.toBeNull();
         });
 
         test(`${key} stays raised for requests in flight that saw it before`, async ({ store, other }) => {
@@ -253,6 +400,22 @@ export function housekeepingConformance(test: StoreTest): void {
         await store.revocations.revokeGrant('grant', start);
         await sweepAll(store, at(300 * day));
         expect(await isAlive(store, saved, at(300 * day))).toBe(false);
+      });
+
+      test('revoked grants are forgotten after 800 days, a bounded batch at a time', async ({ store }) => {
+        for (let index = 0; index < 10; index += 1) await store.revocations.revokeGrant(`grant-${index}`, at(index));
+        let all = 0;
+        for (let more = true; more;) {
+          const batch = await store.sweep({ now: at(800 * day + 7), limit: 3 });
+          expect(batch.swept).toBeLessThanOrEqual(3);
+          all += batch.swept;
+          more = batch.more;
+        }
+        expect(all).toBe(8);
+        expect(await store.revocations.epochs(['grant:grant-7', 'grant:grant-8'])).toEqual({
+          'grant:grant-7': 0,
+          'grant:grant-8': 1,
+        });
       });
 
       test('what an account’s sign-out spared stays spared', async ({ store }) => {

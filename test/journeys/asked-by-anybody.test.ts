@@ -1,0 +1,54 @@
+/** What the operations pages ask of the store, which anybody may open as often as they like. */
+import { expect, test, vi } from 'vitest';
+import { type Store, StoreUnavailable } from '../../src/store/port.ts';
+import { world } from '../support/world.ts';
+
+const askedWorld = async () => {
+  const asked = { pings: 0, counts: 0 };
+  const faults = { down: false };
+  const wrapStore = (store: Store): Store => ({
+    ...store,
+    async ping() {
+      asked.pings += 1;
+      if (faults.down) throw new StoreUnavailable('answer');
+      await store.ping();
+    },
+    deliveries: {
+      ...store.deliveries,
+      async counts(filter) {
+        asked.counts += 1;
+        if (faults.down) throw new StoreUnavailable('count');
+        return store.deliveries.counts(filter);
+      },
+    },
+  });
+  const { issuer } = await world({ seams: { wrapStore } });
+  Object.assign(asked, { pings: 0, counts: 0 });
+  const many = (path: string) =>
+    Promise.all(Array.from({ length: 20 }, async () => (await fetch(`${issuer}${path}`)).status));
+  return { asked, faults, many };
+};
+
+const all = (status: number) => Array.from({ length: 20 }, () => status);
+
+test('metrics ask the store once for all who ask within a second, and again after it', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { asked, many } = await askedWorld();
+  for (const times of [1, 2]) {
+    expect([await many('/metrics'), await many('/metrics')]).toEqual([all(200), all(200)]);
+    expect(asked.counts).toBe(times);
+    vi.advanceTimersByTime(1000);
+  }
+});
+
+test('a store that goes is not ready at once, and when it returns it is ready at once', async () => {
+  const { asked, faults, many } = await askedWorld();
+  expect(await many('/readyz')).toEqual(all(200));
+  faults.down = true;
+  expect(await many('/readyz')).toEqual(all(503));
+  expect(await many('/metrics')).toEqual(all(503));
+  faults.down = false;
+  const before = { ...asked };
+  expect([await many('/readyz'), await many('/metrics')]).toEqual([all(200), all(200)]);
+  expect(asked.counts).toBe(before.counts + 1);
+});
