@@ -34,7 +34,7 @@ export function artifactOf(of: { accountId: string; clientId: string; grantId: s
 }
 
 /** A sign-in at a Client that has not ended. */
-export function clientSessionOf(of: { accountId: string; clientId: string; grantId: string }): ClientSessionRecord {
+function clientSessionOf(of: { accountId: string; clientId: string; grantId: string }): ClientSessionRecord {
   const now = new Date();
   return {
     ...of,
