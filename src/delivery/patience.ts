@@ -15,13 +15,16 @@ export type Bell = {
   after(seen: number, milliseconds?: number): Promise<void>;
 };
 
+/** Said with each ring: a controller aborted without a reason makes an error of its own, stack and all. */
+const RUNG = 'rung';
+
 export function createBell(clock: Clock): Bell {
   let rings = 0;
   let waiting = new AbortController();
   return {
     ring() {
       rings += 1;
-      waiting.abort();
+      waiting.abort(RUNG);
       waiting = new AbortController();
     },
     rings: () => rings,

@@ -6,7 +6,7 @@
  * and what would give one away in passing (an Interaction's return address, a device code) is sealed whole. An artifact
  * is found only while every stamp stands, and what a find saw is remembered in the lineage.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider';
 
@@ -56,7 +56,7 @@ export type ArtifactAdapterOptions = {
 
 /** The digest under which an artifact is kept. */
 export function artifactKey(model: string, id: string): Buffer {
-  return createHash('sha256').update(`${model}:${id}`).digest();
+  return hash('sha256', `${model}:${id}`, 'buffer');
 }
 
 /** The factory the library asks for one Adapter per model. */

@@ -10,7 +10,15 @@
  * at leisure, old versions are then retired. `index` is for what can only be compared, never re-made without the value:
  * blind indexes, MACs kept as lookup keys, the password pepper. It outlives every rotation; to change it is to start anew.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import type { KeyringFile } from './keyring-file.ts';
 
 export { createKeyring, KeyringProblem, loadKeyring, retireKeys, rotateKeyring } from './keyring-file.ts';
@@ -71,26 +79,28 @@ export function sealedWith(sealed: string): number | undefined {
  */
 export function openKeyring(file: KeyringFile, options: { reread?: () => KeyringFile } = {}): Keyring {
   let content = file;
-  const derived = new Map<string, Buffer>();
+  const derived = new Map<string, KeyObject>();
 
   const newest = (): number => content.keys.at(-1)?.version ?? 0;
 
-  // Cached: purposes are constants, so the map stays small, and HKDF would dominate the cost of a short seal.
-  const keyFrom = (root: string, info: string): Buffer => {
+  // Cached: purposes are constants, so the map stays small, and HKDF would dominate the cost of a short seal. Kept as key
+  // objects: handed over as bytes, a key costs several times what the MAC or the seal does.
+  const keyFrom = (root: string, info: string): KeyObject => {
     const known = derived.get(info);
     if (known) return known;
-    const key = Buffer.from(hkdfSync('sha256', Buffer.from(root, 'base64url'), '', `curfew/1/${info}`, 32));
+    const bytes = hkdfSync('sha256', Buffer.from(root, 'base64url'), '', `curfew/1/${info}`, 32);
+    const key = createSecretKey(Buffer.from(bytes));
     derived.set(info, key);
     return key;
   };
 
-  const sealingKey = (version: number, purpose: string): Buffer | undefined => {
+  const sealingKey = (version: number, purpose: string): KeyObject | undefined => {
     if (version > newest() && options.reread) content = options.reread();
     const entry = content.keys.find((key) => key.version === version);
     return entry && keyFrom(entry.root, `seal/${version}/${purpose}`);
   };
 
-  const indexKey = (use: string, purpose: string): Buffer => keyFrom(content.index, `${use}/${purpose}`);
+  const indexKey = (use: string, purpose: string): KeyObject => keyFrom(content.index, `${use}/${purpose}`);
 
   return {
     get current() {
@@ -139,10 +149,10 @@ export function openKeyring(file: KeyringFile, options: { reread?: () => Keyring
 
     mac: (purpose, data) => createHmac('sha256', indexKey('mac', purpose)).update(data).digest(),
 
-    derive: (purpose) => Buffer.from(indexKey('derive', purpose)),
+    derive: (purpose) => indexKey('derive', purpose).export(),
 
     fingerprint(version) {
-      if (version === undefined) return indexKey('fingerprint', 'keyring').toString('hex', 0, 8);
+      if (version === undefined) return indexKey('fingerprint', 'keyring').export().toString('hex', 0, 8);
       const key = sealingKey(version, 'fingerprint');
       if (!key) throw new RangeError(`the keyring holds no key version ${version}`);
       return createHmac('sha256', key).update('fingerprint').digest('hex').slice(0, 16);

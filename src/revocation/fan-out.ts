@@ -28,7 +28,8 @@ export type FanOut = {
   foresee(scope: SignOutScope): Promise<number>;
 };
 
-const BATCH = 500;
+/** One batch is one turn of the event loop, reading and writing: a few milliseconds of it. */
+const BATCH = 200;
 const PENDING = 100;
 const POLL_MS = 1000;
 
@@ -51,6 +52,7 @@ export function createFanOut({
   let running: Promise<void> | undefined;
   let again = false;
   let poll: Timer | undefined;
+  let woken: Timer | undefined;
   const stopping = new AbortController();
 
   /** What these Client Sessions are owed; `clients` remembers who can be told. */
@@ -112,9 +114,13 @@ export function createFanOut({
     });
     return running;
   };
+  // In a turn of its own: whoever has just signed out is answered before the first batch is read.
   const wake = (): void => {
-    if (stopping.signal.aborted) return;
-    runUntilIdle().catch((err: unknown) => log.error({ err }, 'sign-out.fan-out-failed'));
+    if (stopping.signal.aborted || woken !== undefined) return;
+    woken = clock.setTimer(0, () => {
+      woken = undefined;
+      runUntilIdle().catch((err: unknown) => log.error({ err }, 'sign-out.fan-out-failed'));
+    });
   };
 
   return {
@@ -127,6 +133,7 @@ export function createFanOut({
     async stop() {
       stopping.abort();
       poll?.cancel();
+      woken?.cancel();
       await running?.catch(() => undefined);
     },
     async foresee(scope) {

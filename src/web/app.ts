@@ -84,8 +84,21 @@ export function createApp(rooms: Rooms): Koa {
   app.use(checkTokenAnswerAgain(rooms));
   app.use(hideKeptSecrets);
   app.use(passOnStoreFaults);
-  app.use((ctx, next) => compose(provider.current().middleware as Middleware[])(ctx, next));
+  app.use(serveProtocol(provider));
   return app;
+}
+
+/** The provider that serves now. Its middleware is composed once, and again when a rotation of keys has replaced it. */
+function serveProtocol({ current }: Rooms['provider']): Middleware {
+  let serving = current();
+  let serve = compose(serving.middleware as Middleware[]);
+  return (ctx, next) => {
+    if (serving !== current()) {
+      serving = current();
+      serve = compose(serving.middleware as Middleware[]);
+    }
+    return serve(ctx, next);
+  };
 }
 
 /** Addresses and cookies follow the configured issuer, whatever Host or Forwarded headers say. */

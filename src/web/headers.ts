@@ -16,16 +16,19 @@ const POLICY = [
 const OWN_PAGES = /^\/(account|sign-outs|sign-in|sign-out)(\/|$)/i;
 
 export function securityHeaders({ secure }: { readonly secure: boolean }): Middleware {
-  return async (ctx, next) => {
-    ctx.set('Content-Security-Policy', OWN_PAGES.test(ctx.path) ? `${POLICY}; form-action 'self'` : POLICY);
-    ctx.set('X-Content-Type-Options', 'nosniff');
-    ctx.set('X-Frame-Options', 'DENY');
+  const always = new Map([
+    ['X-Content-Type-Options', 'nosniff'],
+    ['X-Frame-Options', 'DENY'],
     // `no-referrer` would make browsers send `Origin: null` with our own forms.
-    ctx.set('Referrer-Policy', 'same-origin');
-    ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
-    ctx.set('Permissions-Policy', 'camera=(), microphone=(), geolocation=(), payment=()');
-    ctx.set('Cache-Control', 'no-store');
-    if (secure) ctx.set('Strict-Transport-Security', 'max-age=31536000');
-    await next();
+    ['Referrer-Policy', 'same-origin'],
+    ['Cross-Origin-Opener-Policy', 'same-origin'],
+    ['Permissions-Policy', 'camera=(), microphone=(), geolocation=(), payment=()'],
+    ['Cache-Control', 'no-store'],
+    ...(secure ? ([['Strict-Transport-Security', 'max-age=31536000']] as const) : []),
+  ]);
+  return (ctx, next) => {
+    ctx.res.setHeaders(always);
+    ctx.res.setHeader('Content-Security-Policy', OWN_PAGES.test(ctx.path) ? `${POLICY}; form-action 'self'` : POLICY);
+    return next();
   };
 }

@@ -78,7 +78,7 @@ function gated(store: Store): Store {
         return pending;
       },
       sessionsToEnd: (signOut, page) =>
-        revocations.sessionsToEnd(signOut, { ...page, limit: page.limit === 500 ? BATCH : page.limit }),
+        revocations.sessionsToEnd(signOut, { ...page, limit: page.limit === 200 ? BATCH : page.limit }),
       async fanOut(batch) {
         // What an engine without transactions may leave behind: Deliveries written, Client Sessions not marked.
         if (gate === 'half-batch') return revocations.fanOut({ ...batch, ended: [] }).then(die);
