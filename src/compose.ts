@@ -47,6 +47,7 @@ export { KeyringProblem } from './platform/keyring.ts';
 export { createLog } from './platform/log.ts';
 export { randomSecret } from './platform/random.ts';
 export { formatProblems, readConfig } from './config/read.ts';
+export { openStore, storeIsThere, storeName } from './open-store.ts';
 export { readReceipt, receiptJson, scopeText } from './revocation/receipt.ts';
 export { REASONS } from './revocation/sign-out.ts';
 export { StoreUnavailable, StoreUnusable } from './store/port.ts';

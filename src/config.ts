@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { type ClientEntry, ClientMetadata, rule } from './config/client-metadata.ts';
+import { isRefusal, parseStoreAddress } from './config/store-address.ts';
 import { parseAllowEntry } from './platform/addresses.ts';
 
 export type { ClientEntry } from './config/client-metadata.ts';
@@ -82,13 +83,19 @@ export const ConfigSchema = z
       .describe('Hops of proxies in front; 0 ignores X-Forwarded-* entirely.'),
     store: z
       .string()
-      .refine((text) => !/^mongodb(\+srv)?:/.test(text), rule(`MongoDB is ${NOT_YET}`, 'use sqlite:./data/curfew.db'))
-      .refine(
-        (text) => text.startsWith('mongodb') || /^sqlite:[^:]/.test(text),
-        rule('must be sqlite: and a path', 'for example sqlite:./data/curfew.db'),
-      )
+      .superRefine((text, context) => {
+        const address = parseStoreAddress(text);
+        if (isRefusal(address)) context.addIssue({ code: 'custom', ...address });
+      })
       .default('sqlite:./data/curfew.db')
-      .describe('Where everything is kept: sqlite:PATH, the path relative to this file.'),
+      .describe(
+        'Where everything is kept: sqlite:PATH, the path relative to this file, for one machine; mongodb://USER@HOST/DATABASE for many.',
+      ),
+    storePasswordFile: z
+      .string()
+      .min(1)
+      .describe('The file with the password of the MongoDB user that `store` names, on one line.')
+      .optional(),
     keyringFile: z
       .string()
       .min(1)
@@ -188,15 +195,22 @@ export const ConfigSchema = z
 type Parsed = z.output<typeof ConfigSchema>;
 
 /** The configuration as the house uses it: complete, paths absolute, secrets read. */
-export type Config = Omit<Parsed, 'issuer' | 'store' | 'mail' | 'connections' | 'clients' | 'resources'> & {
+export type Config = Omit<
+  Parsed,
+  'issuer' | 'store' | 'storePasswordFile' | 'mail' | 'connections' | 'clients' | 'resources'
+> & {
   /** Without a trailing slash. */
   issuer: string;
-  store: { engine: 'sqlite'; path: string };
+  store: StoreConfig;
   mail: null;
   connections: never[];
   clients: ClientEntry[];
   resources: (Parsed['resources'][number] & { audience: string })[];
 };
+
+/** Which store, and how to get in. The password never stands in the URL, so the URL may be shown. */
+export type StoreConfig =
+  { engine: 'sqlite'; path: string } | { engine: 'mongodb'; url: string; password: string | undefined };
 
 /** Something that stops the start, or, as a warning, ought to be looked at. Never holds a secret. */
 export type ConfigProblem = {

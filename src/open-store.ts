@@ -7,7 +7,7 @@
 import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import type { Config } from './config.ts';
+import type { Config, StoreConfig } from './config.ts';
 import {
   createKeyring,
   type Keyring,
@@ -24,34 +24,83 @@ export type Opened = { readonly keyring: Keyring; readonly store: Store };
 /** Throws KeyringProblem, StoreUnusable or StoreUnavailable, with messages for people. */
 export async function openStoreAndKeyring(config: Config): Promise<Opened> {
   const present = existingKeyring(config.keyringFile);
-  if (present === null && !existsSync(config.store.path)) return openBothAnew(config);
-  const store = await openSqliteStore({ path: config.store.path });
+  if (present === null && !isThere(config.store)) return openBothAnew(config);
+  const store = await openStore(config.store);
   try {
     if (present !== null) return { keyring: await match(present, store, config), store };
     const sealed = (await store.catalogue.fact('keyring')) !== null;
     // Looked for again: another first start may have made the keyring, and then this store, since.
     const since = existingKeyring(config.keyringFile);
     if (sealed && since === null) throw missingKeyring(config);
-    return { keyring: await match(since ?? makeOrTake(config.keyringFile).file, store, config), store };
+    return { keyring: since === null ? await sealAnew(store, config) : await match(since, store, config), store };
   } catch (fault) {
     await store.close();
     throw fault;
   }
 }
 
+/** Opens a store without its keys. What is sealed in it cannot be read so; epochs, counts and digests can. */
+export async function openStore(config: StoreConfig): Promise<Store> {
+  switch (config.engine) {
+    case 'sqlite':
+      return openSqliteStore({ path: config.path });
+    case 'mongodb': {
+      // Imported only where it is needed: mongoose takes as long to load as everything else together.
+      const { openMongoStore } = await import('./store/mongo/open.ts');
+      return openMongoStore(config);
+    }
+  }
+}
+
+/** Which store, in words for a message. The URL holds no password. */
+export function storeName(config: StoreConfig): string {
+  return config.engine === 'sqlite' ? config.path : config.url;
+}
+
+/**
+ * Whether an installation keeps anything there: a file, or a database that a first start has made ready. Makes nothing.
+ * Throws as `openStoreAndKeyring` does where that cannot be told.
+ */
+export async function storeIsThere(config: StoreConfig): Promise<boolean> {
+  if (config.engine === 'sqlite') return existsSync(config.path);
+  const { mongoStoreIsThere } = await import('./store/mongo/open.ts');
+  return mongoStoreIsThere(config);
+}
+
+/** A file may be missing. A database server is there, or it is a fault that it is not. */
+function isThere(config: StoreConfig): boolean {
+  return config.engine !== 'sqlite' || existsSync(config.path);
+}
+
 /** The first start. A keyring whose store cannot be made is taken away again: it has sealed nothing. */
 async function openBothAnew(config: Config): Promise<Opened> {
+  let store: Store | undefined;
+  try {
+    return await withNewKeyring(config, async (file) => {
+      store = await openStore(config.store);
+      return { keyring: await match(file, store, config), store };
+    });
+  } catch (fault) {
+    await store?.close();
+    throw fault;
+  }
+}
+
+/** A new keyring for a store that has sealed nothing yet. */
+function sealAnew(store: Store, config: Config): Promise<Keyring> {
+  return withNewKeyring(config, (file) => match(file, store, config));
+}
+
+/** Takes a keyring it made away again when nothing came of it. */
+async function withNewKeyring<Result>(config: Config, use: (file: KeyringFile) => Promise<Result>): Promise<Result> {
   const folder = dirname(config.keyringFile);
   const folderStood = existsSync(folder);
   const { file, made } = makeOrTake(config.keyringFile);
-  let store: Store | undefined;
   try {
-    store = await openSqliteStore({ path: config.store.path });
-    return { keyring: await match(file, store, config), store };
+    return await use(file);
   } catch (fault) {
-    await store?.close();
-    // Where a database is, another first start may have sealed it with this keyring meanwhile; unless with its own.
-    const idle = !existsSync(config.store.path) || (fault instanceof KeyringProblem && fault.kind === 'foreign');
+    // Another first start may have sealed the store with this keyring meanwhile; unless with its own.
+    const idle = !isThere(config.store) || (fault instanceof KeyringProblem && fault.kind === 'foreign');
     if (made && idle) {
       rmSync(config.keyringFile, { force: true });
       if (!folderStood) removeIfEmpty(folder);
@@ -89,7 +138,7 @@ async function match(file: KeyringFile, store: Store, config: Config): Promise<K
   throw new KeyringProblem({
     kind: 'foreign',
     path: config.keyringFile,
-    message: `the database ${config.store.path} was sealed with another keyring than ${config.keyringFile}`,
+    message: `the database ${storeName(config.store)} was sealed with another keyring than ${config.keyringFile}`,
     fix: 'name the keyring that belongs to this database in keyringFile',
   });
 }
@@ -98,7 +147,7 @@ function missingKeyring(config: Config): KeyringProblem {
   return new KeyringProblem({
     kind: 'missing',
     path: config.keyringFile,
-    message: `the database ${config.store.path} was sealed with a keyring, and there is none at ${config.keyringFile}`,
+    message: `the database ${storeName(config.store)} was sealed with a keyring, and there is none at ${config.keyringFile}`,
     fix: 'put the keyring back from where you keep it apart from the database; a new one could read nothing',
   });
 }

@@ -1,5 +1,5 @@
 /** What `doctor` looks at inside the house: store, clock, keys, deliveries. */
-import { type Core, SIGNING_ALGORITHMS, StoreUnavailable } from '../../src/compose.ts';
+import { type Core, SIGNING_ALGORITHMS, storeName, StoreUnavailable } from '../../src/compose.ts';
 import { counted } from '../terminal/text.ts';
 import type { Finding } from './doctor.ts';
 
@@ -19,14 +19,14 @@ export async function checkStore({
     await store.ping();
     const condition = await store.inspect?.();
     if (condition !== undefined && condition.faults.length > 0) {
-      const found = `${config.store.path} is corrupt: ${condition.faults.join('; ')}`;
-      const fix = 'stop the server and restore the database from a backup';
-      return { finding: { check, status: 'problem', found, fix }, condition };
+      const damage = config.store.engine === 'sqlite' ? 'is corrupt' : 'is not as it was made';
+      const found = `${storeName(config.store)} ${damage}: ${condition.faults.join('; ')}`;
+      return { finding: { check, status: 'problem', found, fix: condition.remedy }, condition };
     }
     const schema = condition === undefined ? '' : `, schema ${condition.schema}, whole`;
     const accounts = counted(await store.accounts.count(), 'account');
     return {
-      finding: { check, status: 'ok', found: `${config.store.path}${schema}, writable, ${accounts}` },
+      finding: { check, status: 'ok', found: `${storeName(config.store)}${schema}, writable, ${accounts}` },
       condition,
     };
   } catch (fault) {
@@ -46,6 +46,11 @@ export function checkClock({ clock }: Core, condition: Condition | undefined): F
     const behind = Math.round((newest.getTime() - now.getTime()) / 1000);
     const found = `it is ${now.toISOString()} here, ${behind} s behind what was last recorded`;
     return { check, status: 'problem', found, fix: 'synchronise the clock (NTP) on every node' };
+  }
+  const apart = condition?.clockThere === undefined ? 0 : condition.clockThere.getTime() - now.getTime();
+  if (Math.abs(apart) > CLOCK_TOLERANCE_MS) {
+    const found = `it is ${now.toISOString()} here; the database's clock is ${Math.abs(Math.round(apart / 1000))} s ${apart > 0 ? 'ahead' : 'behind'}`;
+    return { check, status: 'warning', found, fix: 'synchronise the clock (NTP) on every node' };
   }
   return { check, status: 'ok', found: now.toISOString() };
 }

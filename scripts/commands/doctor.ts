@@ -54,7 +54,12 @@ async function examine({ terminal, configFile }: Shell): Promise<ExitCode> {
 
 /** Keyring and store, and then all that is in them. Nothing is created here: a first start does that. */
 async function examineHouse(config: Config, terminal: Terminal): Promise<Finding[]> {
-  const lacking = whatLacks(config);
+  let lacking: Awaited<ReturnType<typeof whatLacks>>;
+  try {
+    lacking = await whatLacks(config);
+  } catch (fault) {
+    return [whyClosed(fault)];
+  }
   if (lacking?.part === 'store') {
     const fix = 'the first `curfew serve` makes one; or correct `store`';
     return [{ check: 'store', status: 'warning', found: `${lacking.found} yet`, fix }];

@@ -14,6 +14,8 @@ import {
   formatProblems,
   KeyringProblem,
   readConfig,
+  storeIsThere,
+  storeName,
   StoreUnavailable,
   StoreUnusable,
 } from '../../src/compose.ts';
@@ -44,18 +46,20 @@ class ConfigurationRefused extends Error {
 }
 
 /** What is missing of an installation, each of which opening it would make; null when it is all there. */
-export function whatLacks({
-  store: { path },
+export async function whatLacks({
+  store,
   keyringFile,
-}: Pick<Parameters<typeof composeCore>[0], 'store' | 'keyringFile'>): {
+}: Pick<Parameters<typeof composeCore>[0], 'store' | 'keyringFile'>): Promise<{
   readonly part: 'store' | 'keyring';
   readonly found: string;
   readonly fix: string;
-} | null {
-  if (!existsSync(path)) {
+} | null> {
+  const path = storeName(store);
+  if (!(await storeIsThere(store))) {
     const fix =
       'name the configuration of the installation you mean with --config; `curfew serve` makes one where there is none';
-    return { part: 'store', found: `there is no database at ${path}`, fix };
+    const found = store.engine === 'sqlite' ? `there is no database at ${path}` : `nobody has started at ${path}`;
+    return { part: 'store', found, fix };
   }
   if (!existsSync(keyringFile)) {
     const fix = 'put the keyring back from where you keep it apart from the database, or correct `keyringFile`';
@@ -86,7 +90,7 @@ export async function openHouse(
   { creates = false }: { readonly creates?: boolean } = {},
 ): Promise<ExitCode> {
   const { config } = configurationOf(configFile);
-  const lacking = creates ? null : whatLacks(config);
+  const lacking = creates ? null : await whatLacks(config);
   if (lacking !== null) throw new Refused(lacking.found, { fix: lacking.fix });
   const core = await openCore(config, terminal);
   try {

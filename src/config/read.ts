@@ -9,8 +9,16 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { checkClients, type ReadSecret } from './check-clients.ts';
-import { type Config, type ConfigProblem, ConfigSchema, environment, isLoopbackHost } from '../config.ts';
+import {
+  type Config,
+  type ConfigProblem,
+  ConfigSchema,
+  environment,
+  isLoopbackHost,
+  type StoreConfig,
+} from '../config.ts';
 import { explain } from './explain.ts';
+import { isRefusal, parseStoreAddress } from './store-address.ts';
 
 /** Where the configuration came from. */
 export type ConfigSource = { from: 'option' | 'environment'; file: string } | { from: 'defaults'; file: null };
@@ -46,14 +54,17 @@ export function readConfig(
     problems.push({ path: 'issuer', problem: 'is missing, and cannot be guessed from listen', fix });
   }
   problems.push(...repeatedResources(outline.resources));
+  const store = checkStore(outline, base);
+  problems.push(...store.problems);
   if (!parsed.success) problems.push(...explain(parsed.error, written, ConfigSchema));
-  if (!parsed.success || typeof issuer !== 'string' || problems.length > 0) return refused(problems, source);
+  if (!parsed.success || typeof issuer !== 'string' || store.config === undefined || problems.length > 0)
+    return refused(problems, source);
 
-  const { data } = parsed;
+  const { storePasswordFile: _, ...data } = parsed.data;
   const config: Config = {
     ...data,
     issuer,
-    store: { engine: 'sqlite', path: resolve(base, data.store.slice('sqlite:'.length)) },
+    store: store.config,
     keyringFile: resolve(base, data.keyringFile),
     clients,
     connections: [],
@@ -93,6 +104,8 @@ function findSource(
 type Outline = {
   issuer?: unknown;
   listen?: unknown;
+  store?: unknown;
+  storePasswordFile?: unknown;
   clients?: unknown;
   outbound?: { allow?: unknown } | null;
   resources?: unknown;
@@ -132,6 +145,31 @@ function readYaml(file: string): unknown {
   } catch {
     return new Unreadable([{ path: '', problem: 'uses aliases that cannot be resolved', fix: 'write the values out' }]);
   }
+}
+
+/** The store as the house opens it. What the schema alone refuses is left to the schema's own messages. */
+function checkStore(
+  { store: written, storePasswordFile: file }: Outline,
+  base: string,
+): { config?: StoreConfig; problems: ConfigProblem[] } {
+  const store = ConfigSchema.shape.store.safeParse(written);
+  if (!store.success) return { problems: [] };
+  const address = parseStoreAddress(store.data);
+  if (isRefusal(address)) return { problems: [] };
+  const problem = (text: string, fix: string) => ({ problems: [{ path: 'storePasswordFile', problem: text, fix }] });
+  const named = typeof file === 'string' && file !== '' ? file : undefined;
+  if (address.engine === 'sqlite') {
+    if (named !== undefined) return problem('is set, and SQLite has no password', 'leave it out');
+    return { config: { engine: 'sqlite', path: resolve(base, address.path) }, problems: [] };
+  }
+  if (named === undefined) return { config: { ...address, password: undefined }, problems: [] };
+  const { host } = /:\/\/(?:[^@/]*@)?(?<host>[^/]*)/.exec(address.url)?.groups ?? {};
+  if (!address.url.includes('@')) {
+    return problem('is set, and store names no user', `write mongodb://USER@${host}/…, or leave it out`);
+  }
+  const read = secretReader(base)(named);
+  if ('problem' in read) return problem(read.problem, read.fix);
+  return { config: { ...address, password: read.secret }, problems: [] };
 }
 
 function secretReader(base: string): ReadSecret {

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 
 import { addSeconds, type Clock, type Timer } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
+import { randomId } from '../platform/random.ts';
 import type { Store } from '../store/port.ts';
 import type { ClientSessionRecord, DeliveryRecord, SignOutRecord, SignOutScope } from '../store/records.ts';
 import { raisedBy } from '../store/standing.ts';
@@ -17,7 +18,7 @@ import { raisedBy } from '../store/standing.ts';
 export type Tellable = { readonly sessionRequired: boolean } | null;
 
 export type FanOut = {
-  /** Works until nothing is pending. Overlapping calls share one run. */
+  /** Works until nothing is pending that no other process holds. Overlapping calls share one run. */
   runUntilIdle(): Promise<void>;
   /** Runs now if nothing is running. Failures are logged and tried again by the poll. */
   wake(): void;
@@ -32,6 +33,10 @@ export type FanOut = {
 const BATCH = 200;
 const PENDING = 100;
 const POLL_MS = 1000;
+/** How long after the death of a process others wait before they go on with what it was spreading. */
+const LEASE_SECONDS = 15;
+/** A lease is renewed when this much of it is left. */
+const RENEW_SECONDS = 10;
 
 export function createFanOut({
   store,
@@ -54,6 +59,18 @@ export function createFanOut({
   let poll: Timer | undefined;
   let woken: Timer | undefined;
   const stopping = new AbortController();
+  const holder = randomId();
+
+  /**
+   * Whether this process is the one to spread it. Where several share a store, one at a time does the work; that two never
+   * do is no promise, and needs none: all of it can be done twice.
+   */
+  const hold = async (signOut: SignOutRecord, seconds = LEASE_SECONDS): Promise<Date | null> => {
+    const now = clock.now();
+    const leaseUntil = addSeconds(now, seconds);
+    const held = (await store.revocations.leaseSignOut?.({ signOut, holder, now, leaseUntil })) ?? true;
+    return held ? leaseUntil : null;
+  };
 
   /** What these Client Sessions are owed; `clients` remembers who can be told. */
   const owed = async (
@@ -71,9 +88,13 @@ export function createFanOut({
     });
   };
 
-  const spread = async (signOut: SignOutRecord): Promise<void> => {
+  /** Resolves to whether it did: another process may be at it. */
+  const spread = async (signOut: SignOutRecord): Promise<boolean> => {
+    let heldUntil = await hold(signOut);
     const clients = new Map<string, Tellable>();
     for (let after: string | undefined; !stopping.signal.aborted;) {
+      if (heldUntil !== null && heldUntil < addSeconds(clock.now(), RENEW_SECONDS)) heldUntil = await hold(signOut);
+      if (heldUntil === null) return false;
       const sessions = await store.revocations.sessionsToEnd(signOut, { after, limit: BATCH });
       if (sessions.length === 0) break;
       await store.revocations.fanOut({
@@ -84,9 +105,14 @@ export function createFanOut({
       written();
       after = sessions.at(-1)?.grantId;
     }
-    if (stopping.signal.aborted) return;
+    if (stopping.signal.aborted) {
+      // Whoever is left need not wait for the lease to end.
+      await hold(signOut, 0);
+      return false;
+    }
     await store.revocations.completeSignOut(signOut);
     log.info({ signOut: signOut.id, scope: signOut.scope.kind }, 'sign-out.fanned-out');
+    return true;
   };
 
   const run = async (): Promise<void> => {
@@ -95,8 +121,7 @@ export function createFanOut({
       again = false;
       for (const signOut of await store.revocations.pendingSignOuts(PENDING)) {
         try {
-          await spread(signOut);
-          again = true;
+          if (await spread(signOut)) again = true;
         } catch (err) {
           // One that cannot be spread must not keep the others waiting; the poll comes back to it.
           log.warn({ err, signOut: signOut.id }, 'sign-out.not-spread');

@@ -70,8 +70,12 @@ export type StoreCondition = {
   readonly schema: number;
   /** What is broken, in the engine's words; empty when nothing is. */
   readonly faults: readonly string[];
+  /** What mends faults. */
+  readonly remedy: string;
   /** The latest instant anything was recorded at: a clock behind it is wrong. */
   readonly newestRecordAt: Date | null;
+  /** What the clock of the database's own machine says, where it has one. */
+  readonly clockThere?: Date;
 };
 
 /** A Sign-out as its caller asks for it; the engine adds the epoch it raised. */
@@ -194,11 +198,23 @@ export type RevocationRepository = {
   listSignOuts(limit: number): Promise<readonly SignOutRecord[]>;
   /** Sign-outs whose Deliveries are not all written yet. */
   pendingSignOuts(limit: number): Promise<readonly SignOutRecord[]>;
+  /**
+   * For engines that several processes share: takes a pending Sign-out, or goes on holding it, so that one process at a
+   * time spreads it. False when another holds it, or it is not pending any more. A lease is at most 120 s ahead; one that
+   * ends later than that was given before the clock was set back, and is free.
+   */
+  leaseSignOut?(lease: {
+    readonly signOut: SignOutRecord;
+    readonly holder: string;
+    readonly now: Date;
+    readonly leaseUntil: Date;
+  }): Promise<boolean>;
   /** Client Sessions this Sign-out must still end or tell, by grant id ascending; what it spares is not among them. */
   sessionsToEnd(signOut: SignOutRecord, page: Page): Promise<readonly ClientSessionRecord[]>;
   /**
    * Writes Deliveries (inserting twice is inserting once), marks the Client Sessions ended by this Sign-out, and counts
-   * those it had not ended before: one atomic write.
+   * those it had not ended before. In that order: cut off anywhere, asking again completes it, and what is counted is
+   * right at the latest when the Sign-out is complete.
    */
   fanOut(batch: {
     readonly signOut: SignOutRecord;
@@ -226,7 +242,8 @@ export type RevocationRepository = {
   reach(scope: SignOutRecord['scope']): Promise<{ readonly accounts: number; readonly clients: number }>;
   /**
    * How many Client Sessions, accounts and Clients this Sign-out ended so far, and when the last self-contained token
-   * expires. Costs the same however many they are. All 0 when there is no Sign-out of that id.
+   * expires. Costs the same however many they are. Right once it is complete; before, batches that were cut off or asked
+   * for by several at once may be counted too little or twice. All 0 when there is no Sign-out of that id.
    */
   ended(signOutId: string): Promise<{
     readonly sessions: number;

@@ -14,6 +14,7 @@ import { closingConformance } from './conformance/closing.ts';
 import { deliveriesConformance } from './conformance/deliveries.ts';
 import { fanOutConformance } from './conformance/fan-out.ts';
 import { housekeepingConformance } from './conformance/housekeeping.ts';
+import { sharingConformance } from './conformance/sharing.ts';
 import { signOutsConformance } from './conformance/sign-outs.ts';
 import { sparingConformance } from './conformance/sparing.ts';
 import { throttlingConformance } from './conformance/throttling.ts';
@@ -57,6 +58,7 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreDat
     describe('fan-out', () => fanOutConformance(test));
     describe('deliveries', () => deliveriesConformance(test));
     describe('housekeeping', () => housekeepingConformance(test));
+    describe('sharing', () => sharingConformance(test));
     describe('closing', () => closingConformance(test));
   });
 }

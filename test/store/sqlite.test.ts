@@ -366,6 +366,19 @@ describe('SQLite', () => {
   });
 
   describe('what grows with the house', () => {
+    test('a sweep walks everything, batch after batch, and says that there is more until a whole walk found nothing', async () => {
+      const store = await open();
+      for (let index = 0; index < 10; index += 1) await store.artifacts.save(artifact(`live-${index}`));
+      await store.artifacts.save(artifact('dead', { expiresAt: at(1) }));
+      const seen = [];
+      for (let round = 0; round < 6; round += 1) seen.push(await store.sweep({ now: at(2), limit: 4 }));
+      const walk = [
+        { swept: 0, more: true },
+        { swept: 0, more: true },
+      ];
+      expect(seen).toEqual([...walk, { swept: 1, more: true }, ...walk, { swept: 0, more: false }]);
+    });
+
     /** How SQLite goes about every statement that `work` prepares, those it prepared before left out. */
     const plansOf = async (work: () => Promise<unknown>): Promise<string[]> => {
       const { prepare } = DatabaseSync.prototype;

@@ -21,6 +21,7 @@ export function inspect(database: Database): Promise<StoreCondition> {
          UNION ALL SELECT max(last_used_at) FROM client_sessions
          UNION ALL SELECT max(created_at) FROM deliveries UNION ALL SELECT max(last_attempt_at) FROM deliveries)`,
     );
-    return { schema: SCHEMA_VERSION, faults, newestRecordAt: instant(newest?.['at']) };
+    const remedy = 'stop the server and restore the database from a backup';
+    return { schema: SCHEMA_VERSION, faults, remedy, newestRecordAt: instant(newest?.['at']) };
   });
 }

@@ -360,6 +360,7 @@ export function clientSessionsConformance(test: StoreTest): void {
         handle.revocations.fanOut({ signOut, deliveries: [], ended: all.slice(0, (index % all.length) + 1) }),
       );
       await other.revocations.fanOut({ signOut, deliveries: [], ended: [...all, ...all, 'nothing'] });
+      await store.revocations.completeSignOut(signOut);
       expect(await store.revocations.ended('one')).toEqual({
         sessions: household.length,
         accounts: new Set(household.map(({ accountId }) => accountId)).size,
@@ -379,6 +380,7 @@ export function clientSessionsConformance(test: StoreTest): void {
       await atOnce(8, [store, other], (handle, index) =>
         handle.revocations.fanOut({ signOut: index % 2 ? one : two, deliveries: [], ended: all.slice(index) }),
       );
+      for (const signOut of [one, two]) await other.revocations.completeSignOut(signOut);
       for (const id of ['one', 'two']) {
         const mine = await store.revocations.endedBy(id, { limit: 50 });
         expect(await store.revocations.ended(id)).toEqual({

@@ -166,16 +166,15 @@ export function housekeepingConformance(test: StoreTest): void {
       expect(swept).toBe(10);
     });
 
-    test('says that there may be more until it has seen everything and a batch found nothing', async ({ store }) => {
+    test('says that there may be more after it has deleted something, and comes to an end', async ({ store }) => {
       for (let index = 0; index < 10; index += 1) await store.artifacts.save(artifact(`live-${index}`));
       await store.artifacts.save(artifact('dead', { expiresAt: at(1) }));
-      const seen = [];
-      for (let round = 0; round < 6; round += 1) seen.push(await store.sweep({ now: at(2), limit: 4 }));
-      const walk = [
-        { swept: 0, more: true },
-        { swept: 0, more: true },
-      ];
-      expect(seen).toEqual([...walk, { swept: 1, more: true }, ...walk, { swept: 0, more: false }]);
+      const batches = [];
+      do batches.push(await store.sweep({ now: at(2), limit: 4 }));
+      while (batches.at(-1)?.more === true && batches.length < 20);
+      expect(batches.filter(({ swept }) => swept > 0)).toEqual([{ swept: 1, more: true }]);
+      expect(batches.at(-1)).toEqual({ swept: 0, more: false });
+      expect(await store.sweep({ now: at(2), limit: 100 })).toEqual({ swept: 0, more: false });
     });
 
     test('never forgets a failure that still blocks', async ({ store }) => {
