@@ -97,10 +97,13 @@ test('a file that is not there is a problem, not the defaults', () => {
 test('paths are relative to the file that holds them', () => {
   secret();
   const { config } = accepted(`${client(web)}store: sqlite:./d/c.db\nkeyringFile: ../ring.json`);
-  expect(config.store.path).toBe(join(folder, 'd/c.db'));
+  expect(config.store).toEqual({ engine: 'sqlite', path: join(folder, 'd/c.db') });
   expect(config.keyringFile).toBe(join(folder, '../ring.json'));
   expect(config.clients[0]?.client_secret).toBe(longSecret);
-  expect(accepted('issuer: https://id.example.org\nstore: sqlite:/var/c.db').config.store.path).toBe('/var/c.db');
+  expect(accepted('issuer: https://id.example.org\nstore: sqlite:/var/c.db').config.store).toEqual({
+    engine: 'sqlite',
+    path: '/var/c.db',
+  });
 });
 
 test('an empty file is the defaults, next to it', () => {
@@ -193,8 +196,6 @@ test.each([
   ['registration: open', 'registration'],
   ['registration: invite', 'registration'],
   ['connections: [{ id: acme, type: oidc }]', 'connections'],
-  ['store: mongodb://db.example/curfew', 'store'],
-  ['store: mongodb+srv://db.example/curfew', 'store'],
 ])('%s is refused by this version, and says so', (text, path) => {
   const found = problems(`issuer: https://id.example.org\n${text}`);
   expect(found).toHaveLength(1);
@@ -217,6 +218,21 @@ test.each([
   ['store: "sqlite:"', 'store'],
   ['store: "sqlite::memory:"', 'store'],
   ['store: postgres://x', 'store'],
+  ['store: "mongodb:"', 'store'],
+  ['store: mongodb://db.example', 'store'],
+  ['store: mongodb://db.example/', 'store'],
+  ['store: mongodb://db.example/a.b', 'store'],
+  ['store: mongodb://db.example/curfew/more', 'store'],
+  ['store: mongodb://db.example/curfew#x', 'store'],
+  ['store: mongodb://user:hunter2@db.example/curfew', 'store'],
+  ['store: "mongodb://user:@db.example/curfew"', 'store'],
+  ['store: mongodb://db.example/curfew?w=1', 'store'],
+  ['store: mongodb://db.example/curfew?replicaSet=rs0&readPreference=secondary', 'store'],
+  ['store: mongodb://db.example/curfew?JOURNAL=false', 'store'],
+  ['storePasswordFile: ./password', 'storePasswordFile'],
+  ['store: mongodb://db.example/curfew\nstorePasswordFile: ./password', 'storePasswordFile'],
+  ['store: mongodb://user@db.example/curfew\nstorePasswordFile: ./not-there', 'storePasswordFile'],
+  ['store: mongodb://user@db.example/curfew\nstorePasswordFile: ""', 'storePasswordFile'],
   ['trustProxy: -1', 'trustProxy'],
   ['trustProxy: true', 'trustProxy'],
   ['listen: { port: 65536 }', 'listen.port'],
@@ -523,4 +539,26 @@ test('the example documents every key, and the schema describes it', () => {
 test('config/schema.json is what the schema in src says', () => {
   const script = new URL('../../scripts/config-schema.ts', import.meta.url).pathname;
   expect(execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8' })).toBe('');
+});
+
+test.each([
+  'mongodb://db.example/curfew',
+  'mongodb+srv://curfew@db.example/curfew',
+  'mongodb://one.example:27017,two.example:27018/curfew?replicaSet=rs0&tls=true&authSource=admin',
+])('%s is a store', (url) => {
+  const { config } = accepted(`issuer: https://id.example.org\nstore: ${url}`);
+  expect(config.store).toEqual({ engine: 'mongodb', url, password: undefined });
+  expect(config).not.toHaveProperty('storePasswordFile');
+});
+
+test('the password of the store comes from its file, and stands nowhere else', () => {
+  writeFileSync(join(folder, 'password'), 'p@ss:word/%\n');
+  const { config } = accepted(
+    'issuer: https://id.example.org\nstore: mongodb://curfew@db.example/curfew\nstorePasswordFile: ./password',
+  );
+  expect(config.store).toEqual({
+    engine: 'mongodb',
+    url: 'mongodb://curfew@db.example/curfew',
+    password: 'p@ss:word/%',
+  });
 });

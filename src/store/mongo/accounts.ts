@@ -64,7 +64,7 @@ export function accountRepository(database: Database): AccountRepository {
       ),
     setStatus: ({ accountId, status, signOut }) =>
       database.ask('set the status of an account', (models) =>
-        changeAccount<never>(models, accountId, signOut, (account) =>
+        changeAccount(models, accountId, signOut, (account): ChangedFields =>
           status === 'deleted' ? { account: erased(account) } : { 'account.status': status },
         ),
       ),
