@@ -4,7 +4,8 @@
  * Rotation needs no coordination between processes, because a key's record says when each thing happens: it is published
  * at once, signs from `signsFrom` (when every process has long published it, and relying parties have had time to fetch
  * it), and its predecessor stays published until the longest token it signed has expired. Every process derives the
- * same picture from the same records. Losing a race adds a key; it never loses one.
+ * same picture from the same records; and of several that start for the first time at once, all take the key that was
+ * settled first.
  */
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 
@@ -55,7 +56,7 @@ export function createSigningKeys({
 }): SigningKeys {
   const context = (kid: string) => ({ collection: 'signing_keys', field: 'jwk', id: kid });
 
-  const add = async (alg: SigningAlgorithm, signsFrom: Date): Promise<string> => {
+  const make = async (alg: SigningAlgorithm, signsFrom: Date): Promise<SigningKeyRecord> => {
     const { privateKey } = await generateKeyPair(alg, {
       extractable: true,
       ...(alg === 'RS256' ? { modulusLength: 2048 } : {}),
@@ -64,8 +65,18 @@ export function createSigningKeys({
     const jwk = await exportJWK(privateKey);
     const kid = await calculateJwkThumbprint(jwk);
     const sealedJwk = keyring.seal('signing-key', context(kid), JSON.stringify({ ...jwk, kid, use: 'sig', alg }));
-    await catalogue.addSigningKey({ kid, alg, sealedJwk, createdAt: clock.now(), signsFrom, retiresAt: null });
-    return kid;
+    return { kid, alg, sealedJwk, createdAt: clock.now(), signsFrom, retiresAt: null };
+  };
+
+  /**
+   * The whole record is settled, and not a name for it: whoever offered it first may die before it is added, and then
+   * everybody else adds it. Adding it twice is adding it once.
+   */
+  const addFirst = async (alg: SigningAlgorithm): Promise<void> => {
+    const offered = JSON.stringify(await make(alg, clock.now()));
+    const settled = JSON.parse(await catalogue.settle(`first-signing-key:${alg}`, offered)) as KeptKey;
+    const { createdAt, signsFrom } = settled;
+    await catalogue.addSigningKey({ ...settled, createdAt: new Date(createdAt), signsFrom: new Date(signsFrom) });
   };
 
   const list = async (): Promise<readonly SigningKeyView[]> => {
@@ -83,7 +94,7 @@ export function createSigningKeys({
     list,
     async ensure() {
       const present = new Set((await catalogue.listSigningKeys()).map((key) => key.alg));
-      for (const alg of SIGNING_ALGORITHMS) if (!present.has(alg)) await add(alg, clock.now());
+      for (const alg of SIGNING_ALGORITHMS) if (!present.has(alg)) await addFirst(alg);
     },
     async load() {
       const now = clock.now();
@@ -106,7 +117,7 @@ export function createSigningKeys({
       const predecessors = (await catalogue.listSigningKeys()).filter(
         (key) => algorithms.some((alg) => alg === key.alg) && key.retiresAt === null,
       );
-      for (const alg of algorithms) await add(alg, signsFrom);
+      for (const alg of algorithms) await catalogue.addSigningKey(await make(alg, signsFrom));
       // Only now that the successor is durable may the predecessor's end be set.
       const retiresAt = addSeconds(signsFrom, LONGEST_SIGNED_SECONDS);
       for (const key of predecessors) await catalogue.retireSigningKey(key.kid, retiresAt);
@@ -117,6 +128,13 @@ export function createSigningKeys({
     },
   };
 }
+
+/** A record as JSON keeps it. */
+type KeptKey = Omit<SigningKeyRecord, 'createdAt' | 'signsFrom' | 'retiresAt'> & {
+  readonly createdAt: string;
+  readonly signsFrom: string;
+  readonly retiresAt: null;
+};
 
 /** The key of an algorithm that signs now: of those whose time has come, the youngest. */
 function signingKey(keys: readonly SigningKeyRecord[], alg: string, now: Date): SigningKeyRecord | undefined {
