@@ -64,7 +64,7 @@ export function accountRepository(database: Database): AccountRepository {
       ),
     setStatus: ({ accountId, status, signOut }) =>
       database.ask('set the status of an account', (models) =>
-        changeAccount(models, accountId, signOut, (account): ChangedFields =>
+        changeAccount<never>(models, accountId, signOut, (account) =>
           status === 'deleted' ? { account: erased(account) } : { 'account.status': status },
         ),
       ),
@@ -121,7 +121,7 @@ type ChangedFields = { readonly [path: string]: unknown };
 const allAccounts = (after: string) => ({ _id: trusted({ $gt: keyOf(after), $lt: AFTER_ALL }) });
 
 /** A change to an account that is there, and the Sign-out that goes with it, in one update. */
-async function changeAccount<Refusal extends string = never>(
+async function changeAccount<Refusal extends string>(
   models: Models,
   accountId: string,
   signOut: Parameters<typeof decideSignOut>[1] | undefined,

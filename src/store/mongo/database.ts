@@ -98,10 +98,16 @@ export async function connect({ url, password }: MongoAddress): Promise<Database
   });
   try {
     await connection.asPromise();
-    await connection.db?.command({ ping: 1 });
+    const greeting = await connection.db?.command({ hello: 1 });
+    // Addressed alone, one member of a set answers whether it is the primary or not.
+    if (/[?&]directconnection=true/i.test(url) && greeting?.['setName'] !== undefined) {
+      throw new StoreUnusable(
+        `${url} is one member of the replica set ${String(greeting['setName'])}, addressed by itself: it would answer when it is not the primary any more. Leave directConnection out of \`store\`, and name the set in replicaSet.`,
+      );
+    }
   } catch (cause) {
     await connection.close(true).catch(() => undefined);
-    throw connectFault(url, cause);
+    throw cause instanceof StoreUnusable ? cause : connectFault(url, cause);
   }
   const driver = connection.db;
   if (driver === undefined) throw new StoreUnavailable('connect to the database');

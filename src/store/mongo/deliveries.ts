@@ -27,7 +27,8 @@ export async function insertDeliveries({ deliveries }: Models, records: readonly
   if (records.length === 0) return;
   const documents = records.map(({ id, ...record }) => ({ _id: id, ...record, leaseUntil: FREE, fence: 0 }));
   try {
-    await deliveries.insertMany(documents, { ordered: false });
+    // Without the second option, what does not fit the schema would be left out in silence.
+    await deliveries.insertMany(documents, { ordered: false, throwOnValidationError: true });
   } catch (fault) {
     // Unordered: all the others were written; and what is there twice was all that went wrong.
     if (!isDuplicateKey(fault) || !onlyDuplicates(fault)) throw fault;
@@ -86,7 +87,11 @@ export function deliveryRepository(database: Database): DeliveryRepository {
         if (leases.length === 0) return;
         await deliveries.bulkWrite(
           leases.map(({ id, fence }) => ({
-            updateOne: { filter: { _id: id, fence }, update: { $set: { leaseUntil: FREE }, $unset: { claim: 1 } } },
+            updateOne: {
+              // Nothing sanitises the filters of a bulk write.
+              filter: { _id: { $eq: id }, fence: { $eq: fence } },
+              update: { $set: { leaseUntil: FREE }, $unset: { claim: 1 } },
+            },
           })),
           { ordered: false },
         );

@@ -6,7 +6,7 @@ import { clientSessionFrom, countEnded, endClientSessions } from './client-sessi
 import { type Database, type Models, trusted } from './database.ts';
 import { free, insertDeliveries } from './deliveries.ts';
 import type { ClientSessionDocument, ScopeDocument, SignOutDocument } from './schemas.ts';
-import { changeScope, findSignOut, FREE, raise, scopeStates, signOut, signOutFields, signOutFrom } from './scopes.ts';
+import { changeScope, findSignOut, raise, scopeStates, signOut, signOutFields, signOutFrom } from './scopes.ts';
 
 export function revocationRepository(database: Database): RevocationRepository {
   return {
@@ -42,9 +42,10 @@ export function revocationRepository(database: Database): RevocationRepository {
     pendingSignOuts: (limit) => database.ask('list pending sign-outs', (models) => pendingSignOuts(models, 1, limit)),
     leaseSignOut: ({ signOut: { id, scope }, holder, now, leaseUntil }) =>
       database.ask('lease a sign-out', async ({ scopes }) => {
-        const mine = { $or: [{ holder }, ...free(now).$or] };
+        // `trusted` trusts all beneath it: what came from outside is compared as a value there.
+        const mine = { $or: [{ holder: { $eq: holder } }, ...free(now).$or] };
         const { matchedCount } = await scopes.updateOne(
-          { _id: raisedBy(scope), pending: trusted({ $elemMatch: { id, ...mine } }) },
+          { _id: raisedBy(scope), pending: trusted({ $elemMatch: { id: { $eq: id }, ...mine } }) },
           { $set: { 'pending.$.holder': holder, 'pending.$.leaseUntil': leaseUntil } },
         );
         return matchedCount === 1;
@@ -56,6 +57,8 @@ export function revocationRepository(database: Database): RevocationRepository {
         const found = await clientSessions
           .find(filter)
           .sort({ _id: 1 })
+          // Else those that ended long ago may be walked as well.
+          .hint(record.scope.kind === 'everyone' ? 'endedAt_1__id_1' : {})
           .limit(page.limit)
           .lean<ClientSessionDocument[]>();
         return found.map(clientSessionFrom);
@@ -146,10 +149,11 @@ const statesOf = (models: Models, stamps: Stamps) => scopeStates(models, Object.
 
 /** From the oldest (1) or the newest (-1). One document may hold several. */
 async function pendingSignOuts({ scopes }: Models, direction: 1 | -1, limit: number): Promise<SignOutRecord[]> {
-  const any: object = { 'pending.at': trusted({ $gte: FREE }) };
+  // Told which index to walk: over several instants in a document the planner does not trust its order, and sorts them all.
   const raised = await scopes
-    .find(any, { pending: 1 })
+    .find({}, { pending: 1 })
     .sort({ 'pending.at': direction })
+    .hint('pending.at_1')
     .limit(limit)
     .lean<ScopeDocument[]>();
   return raised
@@ -192,17 +196,27 @@ function touched({ scope, epochBefore, spared }: SignOutRecord) {
   return { $nor: [later, ...sparing] };
 }
 
+/** Nothing sanitises the match of an aggregation: every field is compared with a value, whatever came in as one. */
+function asValues(match: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(match).map(([field, value]) => [field, field.startsWith('$') ? value : { $eq: value }]),
+  );
+}
+
 /** How many different accounts or Clients a Sign-out of this scope would reach; what it spares is not among them. */
 async function countReached(
   { clientSessions }: Models,
   scope: SignOutScope,
   field: 'accountId' | 'clientId',
 ): Promise<number> {
-  const here = { kind: 'browser', sessionUid: scope.kind === 'account-except' ? scope.sessionUid : '' };
+  const here = {
+    kind: 'browser',
+    sessionUid: { $eq: scope.kind === 'account-except' ? scope.sessionUid : '' },
+  };
   const device = scope.kind === 'device' ? { _id: scope.grantId } : {};
   const [counted] = await clientSessions
     .aggregate<{ count: number }>([
-      { $match: { ...livingIn(scope), ...device, $nor: [here] } },
+      { $match: asValues({ ...livingIn(scope), ...device, $nor: [here] }) },
       { $group: { _id: `$${field}` } },
       { $count: 'count' },
     ])

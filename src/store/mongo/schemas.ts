@@ -50,8 +50,8 @@ export type ScopeDocument = {
   readonly pending: readonly PendingSignOut[];
   readonly signedOutAt: Date | null;
   readonly raisedAt: Date | null;
-  /** The same as `raisedAt`, on Grants and browser Sessions alone: only these are forgotten. */
-  readonly forgottenFrom?: Date;
+  /** `raisedAt` and the key, on Grants and browser Sessions alone: only these are forgotten, in this order. */
+  readonly forgettable?: string;
   readonly account?: AccountFields;
   readonly client?: ClientFields;
 };
@@ -188,7 +188,7 @@ export const COLLECTIONS = {
       pending: [pendingSignOut],
       signedOutAt: instantOrNull,
       raisedAt: instantOrNull,
-      forgottenFrom: Date,
+      forgettable: String,
       account,
       client,
     }),
@@ -197,7 +197,8 @@ export const COLLECTIONS = {
       [{ 'account.identifiers': 1 }, { unique: true, sparse: true }],
       [{ 'pending.at': 1 }, { sparse: true }],
       [{ 'pending.id': 1 }, { sparse: true }],
-      [{ forgottenFrom: 1, _id: 1 }, { sparse: true }],
+      // One field: a sparse index over several holds every document that has any of them.
+      [{ forgettable: 1 }, { sparse: true }],
     ],
   },
   signOuts: {
@@ -294,6 +295,8 @@ export const COLLECTIONS = {
       [{ status: 1, clientId: 1, nextAttemptAt: 1 }, {}],
       [{ status: 1, leaseUntil: 1, nextAttemptAt: 1 }, {}],
       [{ signOutId: 1, status: 1, _id: 1 }, {}],
+      [{ signOutId: 1, _id: 1 }, {}],
+      [{ clientId: 1, _id: 1 }, {}],
       [{ claim: 1 }, { sparse: true }],
     ],
   },

@@ -88,7 +88,15 @@ async function changed(
 export function raise(key: string, at: Date): { $inc: { epoch: 1 }; $set: Partial<ScopeDocument> } {
   // Grants and browser Sessions come and go by the million, and are forgotten once nothing bears them.
   const forgettable = key.startsWith('grant:') || key.startsWith('session:');
-  return { $inc: { epoch: 1 }, $set: { raisedAt: at, ...(forgettable ? { forgottenFrom: at } : {}) } };
+  return {
+    $inc: { epoch: 1 },
+    $set: { raisedAt: at, ...(forgettable ? { forgettable: forgettableFrom(at, key) } : {}) },
+  };
+}
+
+/** Compared as text it is in the order of the instants, and in that of the keys where those are the same. */
+export function forgettableFrom(at: Date, key: string): string {
+  return `${at.toISOString()} ${key}`;
 }
 
 /**

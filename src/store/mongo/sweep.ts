@@ -9,6 +9,7 @@ import type { Store } from '../port.ts';
 import type { DeliveryStatus } from '../records.ts';
 import { type Database, type Models, trusted } from './database.ts';
 import type { ScopeDocument, SignOutDocument } from './schemas.ts';
+import { forgettableFrom } from './scopes.ts';
 
 const DAY_MS = 86_400_000;
 /** What a Sign-out leaves behind stays for receipts. */
@@ -17,6 +18,7 @@ const KEEP_SIGN_OUT_DAYS = 90;
 const KEEP_RAISED_DAYS = 800;
 /** A lock outlasts anybody's patience; what was typed once and never again does not stay for ever. */
 const KEEP_FAILURES_DAYS = 400;
+const AFTER_EVERY_KEY = '~';
 /** At most this many Sign-outs or raised scopes are looked at in one batch, whatever may be deleted. */
 const LOOKED_AT = 200;
 
@@ -129,22 +131,13 @@ async function deleteSome<Document>(model: Model<Document>, filter: object, limi
  * with.
  */
 function walkRaised(): Walk {
-  const start = { at: new Date(-8.64e15), key: '' };
-  let after = start;
+  let after = '';
   return async (models, now, limit) => {
     const most = Math.min(limit, LOOKED_AT);
+    const until = forgettableFrom(daysBefore(now, KEEP_RAISED_DAYS), AFTER_EVERY_KEY);
     const candidates = await models.scopes
-      .find(
-        {
-          forgottenFrom: trusted({ $lte: daysBefore(now, KEEP_RAISED_DAYS) }),
-          $or: [
-            { forgottenFrom: trusted({ $gt: after.at }) },
-            { forgottenFrom: after.at, _id: trusted({ $gt: after.key }) },
-          ],
-        },
-        { forgottenFrom: 1, revision: 1, pending: 1 },
-      )
-      .sort({ forgottenFrom: 1, _id: 1 })
+      .find({ forgettable: trusted({ $gt: after, $lt: until }) }, { forgettable: 1, revision: 1, pending: 1 })
+      .sort({ forgettable: 1 })
       .limit(most)
       .lean<ScopeDocument[]>();
     let gone = 0;
@@ -154,7 +147,7 @@ function walkRaised(): Walk {
     }
     const last = candidates.at(-1);
     const atEnd = last === undefined || candidates.length < most;
-    after = atEnd ? start : { at: last.forgottenFrom ?? start.at, key: last._id };
+    after = atEnd ? '' : (last.forgettable ?? '');
     return { gone, atEnd };
   };
 }
