@@ -39,7 +39,9 @@ export type RunningServer = {
 /** Starts serving. Throws StartRefused with a message for people. */
 export async function startServer(config: Config, log: Log, seams: Seams = {}): Promise<RunningServer> {
   let listener: RequestListener = (_request, response) => {
-    response.writeHead(503, { 'Retry-After': '1' }).end();
+    response
+      .writeHead(503, { 'Retry-After': '1', 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+      .end(JSON.stringify({ error: 'temporarily_unavailable', error_description: 'Curfew is starting, try again' }));
   };
   // A slow client holds a socket, not the house: headers within 10 s, a whole request within 30.
   const server = createServer(

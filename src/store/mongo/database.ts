@@ -180,11 +180,19 @@ function withPassword(url: string, password: string | undefined): string {
   return password === undefined ? url : url.replace('@', `:${encodeURIComponent(password)}@`);
 }
 
+/** What went wrong while a database was looked over for the first time: rights that are missing are a person's to mend. */
+export function openingFault(url: string, fault: unknown): unknown {
+  return fault instanceof StoreUnavailable && isRefusedEntry(fault.cause) ? connectFault(url, fault.cause) : fault;
+}
+
+// 18: authentication failed. 13: not authorised. Waiting mends neither.
+function isRefusedEntry(fault: unknown): boolean {
+  return fault instanceof Error && 'code' in fault && (fault.code === 18 || fault.code === 13);
+}
+
 function connectFault(url: string, cause: unknown): Error {
   const why = cause instanceof Error ? cause.message : String(cause);
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  // 18: authentication failed. 13: not authorised. Waiting mends neither.
-  if (code === 18 || code === 13) {
+  if (isRefusedEntry(cause)) {
     return new StoreUnusable(
       `${url} refuses to let Curfew in: ${why}. Check the user in \`store\` and storePasswordFile.`,
       {

@@ -6,7 +6,7 @@ import { clientSessionFrom, countEnded, endClientSessions } from './client-sessi
 import { type Database, type Models, trusted } from './database.ts';
 import { free, insertDeliveries } from './deliveries.ts';
 import type { ClientSessionDocument, ScopeDocument, SignOutDocument } from './schemas.ts';
-import { changeScope, findSignOut, raise, scopeStates, signOut, signOutFields, signOutFrom } from './scopes.ts';
+import { findSignOut, raiseAlone, scopeStates, signOut, signOutFields, signOutFrom } from './scopes.ts';
 
 export function revocationRepository(database: Database): RevocationRepository {
   return {
@@ -21,10 +21,7 @@ export function revocationRepository(database: Database): RevocationRepository {
     signedOutAt: (key) =>
       database.ask('read a scope', async (models) => (await scopeStates(models, [key])).get(key)?.signedOutAt ?? null),
     revokeGrant: (grantId, now) =>
-      database.ask('revoke a grant', (models) => {
-        const key = `grant:${grantId}`;
-        return changeScope<void>(models, key, () => ({ answer: undefined, change: raise(key, now) }));
-      }),
+      database.ask('revoke a grant', (models) => raiseAlone(models, `grant:${grantId}`, now)),
     signOut: (request) => database.ask('sign out', (models) => signOut(models, request)),
 
     findSignOut: (id) => database.ask('find a sign-out', (models) => findSignOut(models, id)),

@@ -40,18 +40,36 @@ export type Decision<Answer> = { readonly answer: Answer; readonly change?: Upda
 
 /**
  * Reads the document, decides, and writes only if nobody has changed it since; else reads again. Each time round, somebody
- * else has got through, so everybody does.
+ * else has got through, so everybody does. Changes of one process take turns, so that it is processes that contend, and not
+ * everybody who asks at once.
  */
-export async function changeScope<Answer>(
+export function changeScope<Answer>(
   models: Models,
   key: string,
   decide: (present: ScopeDocument | null) => Decision<Answer> | Promise<Decision<Answer>>,
 ): Promise<Answer> {
-  for (;;) {
-    const present = await models.scopes.findById(key).lean<ScopeDocument>();
-    const { answer, change } = await decide(present);
-    if (change === undefined) return answer;
-    if (await changed(models, key, present, change)) return answer;
+  return inTurn(models, key, async () => {
+    for (;;) {
+      const present = await models.scopes.findById(key).lean<ScopeDocument>();
+      const { answer, change } = await decide(present);
+      if (change === undefined) return answer;
+      if (await changed(models, key, present, change)) return answer;
+    }
+  });
+}
+
+/** The last in the queue of each key, for each store that this process has open. */
+const queues = new WeakMap<Models, Map<string, Promise<unknown>>>();
+
+async function inTurn<Answer>(models: Models, key: string, work: () => Promise<Answer>): Promise<Answer> {
+  const queue = queues.get(models) ?? new Map<string, Promise<unknown>>();
+  queues.set(models, queue);
+  const mine = (queue.get(key) ?? Promise.resolve()).then(work, work);
+  queue.set(key, mine);
+  try {
+    return await mine;
+  } finally {
+    if (queue.get(key) === mine) queue.delete(key);
   }
 }
 
@@ -81,6 +99,23 @@ async function changed(
   } catch (fault) {
     if (isDuplicateKey(fault) && (await scopes.exists({ _id: key })) !== null) return false;
     throw fault;
+  }
+}
+
+/** Raises a scope that nothing else hangs on: one update, whoever else raises it at once. */
+export async function raiseAlone({ scopes }: Models, key: string, at: Date): Promise<void> {
+  const { $inc, $set } = raise(key, at);
+  const update = { $inc: { ...$inc, revision: 1 }, $set };
+  try {
+    await scopes.updateOne(
+      { _id: key },
+      { ...update, $setOnInsert: { spared: [], pending: [], signedOutAt: null } },
+      { upsert: true },
+    );
+  } catch (fault) {
+    // Two that make it at once: the other has made it.
+    if (!isDuplicateKey(fault)) throw fault;
+    await scopes.updateOne({ _id: key }, update);
   }
 }
 
