@@ -99,8 +99,9 @@ function beforeMaking(meanwhile: () => void): void {
 const config = (): Config => {
   const reading = readConfig({ env: {} });
   if (!reading.ok) throw new Error('the defaults were refused');
-  return { ...reading.config, store: { ...reading.config.store, path: join(folder, 'data', 'db') }, keyringFile: path };
+  return { ...reading.config, store: { engine: 'sqlite', path: database() }, keyringFile: path };
 };
+const database = (): string => join(folder, 'data', 'db');
 
 test('of two first starts at once, the second uses the keyring that the first one made', async () => {
   let first: KeyringFile | undefined;
@@ -113,7 +114,7 @@ test('of two first starts at once, the second uses the keyring that the first on
 });
 
 test('the same over a store that is there and holds nothing', async () => {
-  await (await openSqliteStore({ path: config().store.path })).close();
+  await (await openSqliteStore({ path: database() })).close();
   beforeMaking(() => void createKeyring(path));
   const { keyring, store } = await openStoreAndKeyring(config());
   await store.close();
