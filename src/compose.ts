@@ -42,15 +42,27 @@ import { createViews } from './web/views.ts';
 // What commands need besides the core, so that they import the wiring and nothing behind it.
 export { openBlocklist } from './authn/password-blocklist.ts';
 export { checkNewClient } from './config/check-new-client.ts';
+export { isRefusal, parseStoreAddress } from './config/store-address.ts';
 export { SIGNING_ALGORITHMS } from './oidc/signing-keys.ts';
 export { KeyringProblem } from './platform/keyring.ts';
+export { systemClock } from './platform/clock.ts';
 export { createLog } from './platform/log.ts';
 export { randomSecret } from './platform/random.ts';
 export { formatProblems, readConfig } from './config/read.ts';
-export { openStore, storeIsThere, storeName } from './open-store.ts';
+export {
+  migrateStore,
+  openStore,
+  openStoreReader,
+  openStoreToFill,
+  storeIsThere,
+  storeName,
+  storeUrl,
+} from './open-store.ts';
 export { readReceipt, receiptJson, scopeText } from './revocation/receipt.ts';
 export { REASONS } from './revocation/sign-out.ts';
+export { copySource, copyStore, countKinds, isSameSource, unfinishedCopy } from './store/copy.ts';
 export { StoreUnavailable, StoreUnusable } from './store/port.ts';
+export { KINDS } from './store/transfer.ts';
 
 export type Core = Awaited<ReturnType<typeof composeCore>>;
 export type Web = Awaited<ReturnType<typeof composeWeb>>;

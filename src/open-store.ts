@@ -16,8 +16,11 @@ import {
   loadKeyring,
   openKeyring,
 } from './platform/keyring.ts';
-import type { Store } from './store/port.ts';
-import { openSqliteStore } from './store/sqlite/open.ts';
+import { unfinishedCopy } from './store/copy.ts';
+import type { Migration } from './store/mongo/open.ts';
+import { type Store, type StoreReader, StoreUnusable } from './store/port.ts';
+import { migrateSqliteStore, openSqliteStore } from './store/sqlite/open.ts';
+import { openSqliteReader } from './store/sqlite/reader.ts';
 
 export type Opened = { readonly keyring: Keyring; readonly store: Store };
 
@@ -39,8 +42,26 @@ export async function openStoreAndKeyring(config: Config): Promise<Opened> {
   }
 }
 
-/** Opens a store without its keys. What is sealed in it cannot be read so; epochs, counts and digests can. */
+/**
+ * Opens a store without its keys. What is sealed in it cannot be read so; epochs, counts and digests can. Throws
+ * StoreUnusable for one that holds a part of another: what is missing there may be the end of somebody's access.
+ */
 export async function openStore(config: StoreConfig): Promise<Store> {
+  const store = await openStoreToFill(config);
+  try {
+    const source = await unfinishedCopy(store.transfer);
+    if (source === null) return store;
+    throw new StoreUnusable(
+      `a copy into ${storeName(config)} is unfinished: run \`npx curfew store copy --from '${source.name}' --to '${storeUrl(config)}'\` again`,
+    );
+  } catch (fault) {
+    await store.close();
+    throw fault;
+  }
+}
+
+/** The same without asking whether it is whole: for whoever makes it so. */
+export async function openStoreToFill(config: StoreConfig): Promise<Store> {
   switch (config.engine) {
     case 'sqlite':
       return openSqliteStore({ path: config.path });
@@ -50,6 +71,37 @@ export async function openStore(config: StoreConfig): Promise<Store> {
       return openMongoStore(config);
     }
   }
+}
+
+/** Looks into a store without changing anything there, not even its schema; null where there is none yet. */
+export async function openStoreReader(config: StoreConfig): Promise<StoreReader | null> {
+  if (config.engine === 'sqlite') return openSqliteReader(config);
+  const { openMongoReader } = await import('./store/mongo/open.ts');
+  return openMongoReader(config);
+}
+
+/** What bringing a store up to date came to. */
+export type StoreMigration = { readonly from: number; readonly to: number } & (
+  { readonly engine: 'sqlite' } | ({ readonly engine: 'mongodb' } & Pick<Migration, 'indexes' | 'serverDeletesExpired'>)
+);
+
+/** Brings a store up to date, making its indexes where that is a step of its own. Throws as `openStore` does. */
+export async function migrateStore(config: StoreConfig): Promise<StoreMigration> {
+  const migration = await migrateEngine(config);
+  // An unfinished copy is told of even so: nobody is to take this for a store that can be used.
+  await (await openStore(config)).close();
+  return migration;
+}
+
+async function migrateEngine(config: StoreConfig): Promise<StoreMigration> {
+  if (config.engine === 'sqlite') return { engine: 'sqlite', ...(await migrateSqliteStore(config)) };
+  const { migrateMongoStore } = await import('./store/mongo/open.ts');
+  return { engine: 'mongodb', ...(await migrateMongoStore(config)) };
+}
+
+/** As a configuration says it. */
+export function storeUrl(config: StoreConfig): string {
+  return config.engine === 'sqlite' ? `sqlite:${config.path}` : config.url;
 }
 
 /** Which store, in words for a message. The URL holds no password. */

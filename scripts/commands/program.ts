@@ -14,6 +14,7 @@ import { doctorCommand } from './doctor.ts';
 import { explainFault, openHouse, type Shell } from './house.ts';
 import { keysCommands } from './keys.ts';
 import { signOutCommand } from './sign-out.ts';
+import { storeCommands } from './store.ts';
 import type { ExitCode, Interrupts } from '../terminal/outcome.ts';
 import { createTerminal, type Streams } from '../terminal/terminal.ts';
 
@@ -56,6 +57,7 @@ export async function run(typed: readonly string[], streams: Streams, interrupts
   signOutCommand(program, shell);
   deliveryCommands(program, shell);
   keysCommands(program, shell);
+  storeCommands(program, shell);
   doctorCommand(program, shell);
   try {
     await program.parseAsync(typed, { from: 'user' });

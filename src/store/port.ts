@@ -23,6 +23,7 @@ import type {
   Stamps,
   ThrottleRecord,
 } from './records.ts';
+import type { Kind, RowOf, RowPage } from './transfer.ts';
 
 /** The store could not answer, or could not make a write durable. Nothing may be concluded from it but "not now". */
 export class StoreUnavailable extends Error {
@@ -43,6 +44,7 @@ export type Store = {
   readonly artifacts: ArtifactRepository;
   readonly revocations: RevocationRepository;
   readonly deliveries: DeliveryRepository;
+  readonly transfer: TransferRepository;
   /** Resolves when a read and a durable write both work. */
   ping(): Promise<void>;
   /** Looks the store over, which may take long. For engines that have something to look at. */
@@ -304,4 +306,37 @@ export type DeliveryRepository = {
     readonly deadlineAt: Date;
     readonly limit?: number;
   }): Promise<number>;
+};
+
+/** Reading everything a store keeps, and what is noted of a copy into it. Changes nothing. */
+export type TransferReader = {
+  /** In order of the bytes of their ids. */
+  rows<K extends Kind>(kind: K, page: RowPage): Promise<readonly RowOf[K][]>;
+  /** How many rows there are in all pages. */
+  count(kind: Kind, aliveAt: Date): Promise<number>;
+  /** Whether there is no row of any kind, expired ones included. */
+  isEmpty(): Promise<boolean>;
+  /** The note of a copy into this store that is not finished, in the words of whoever left it. It is no row. */
+  unfinished(): Promise<string | null>;
+};
+
+/** A store that is only looked at. */
+export type StoreReader = { readonly transfer: TransferReader; close(): Promise<void> };
+
+/**
+ * Filling a store with everything that another one keeps. Until the note of it is taken away, the store holds a part of
+ * something and must not be used; that is for whoever opens it to see to.
+ */
+export type TransferRepository = TransferReader & {
+  /** Leaves the first note; false when there is any row, or a note. */
+  begin(note: string): Promise<boolean>;
+  /** Compare-and-set: replaces the note, or takes it away; false when it is another one by now. */
+  note(change: { readonly from: string; readonly to: string | null }): Promise<boolean>;
+  /**
+   * Inserts these rows, or replaces those of the same ids; doing it twice is doing it once. Kinds are written in the
+   * order of KINDS: a store is whole after the last of them.
+   */
+  write<K extends Kind>(kind: K, rows: readonly RowOf[K][]): Promise<void>;
+  /** Deletes every row, and leaves the note. */
+  clear(): Promise<void>;
 };

@@ -3,14 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { freePort } from './house.ts';
+import { dropDatabases, type Engine, engineStore } from './engines.ts';
+import { freePort, type Place } from './house.ts';
 import { connectTo, type Endpoint } from './load/endpoint.ts';
 import { signInAll } from './load/loads.ts';
 import type { Tokens } from './load/visitor.ts';
 import type { Options } from './options.ts';
 import type { Usage } from './measure.ts';
 import { type Child, type ChildOptions, startChild } from './process/children.ts';
-import { createResults, type Results } from './results.ts';
+import { createResults, named, type Results } from './results.ts';
 
 /** A server with people who are signed in to it. */
 export type Peopled = { readonly endpoint: Endpoint; readonly tokens: readonly Tokens[]; readonly child: Child };
@@ -21,12 +22,16 @@ export type Bench = {
   /** Says on stderr what is being measured. */
   tell(what: string): void;
   folder(): string;
+  /** SQLite, and MongoDB too when a server was named. */
+  readonly engines: readonly Engine[];
+  /** An installation that is not there yet, on this engine. */
+  place(engine: Engine): Place;
   /** Runs work in a process of its own that ends with it. */
   apart<Result>(name: string, work: (child: Child) => Promise<Result>, options?: ChildOptions): Promise<Result>;
   /** What a Curfew under load uses; the most memory that it held meanwhile is recorded under this name at the end. */
   watch(child: Child, name: string): () => Promise<Usage>;
-  /** Curfew with hashing at its cheapest, and the same process each time. */
-  curfew(): Promise<Peopled>;
+  /** Curfew with hashing at its cheapest, and the same process each time; one for each engine. */
+  curfew(engine: Engine): Promise<Peopled>;
   /** The protocol library over a Map, and the same process each time. */
   mapProvider(): Promise<Peopled>;
   /** To be called once, when everything was measured. */
@@ -51,6 +56,14 @@ export function createBench(options: Options): Bench {
     const made = mkdtempSync(join(tmpdir(), 'curfew-bench-'));
     folders.push(made);
     return made;
+  };
+  const databases: string[] = [];
+  const place = (engine: Engine): Place => {
+    const made = folder();
+    if (engine === 'sqlite') return { folder: made };
+    const { database, store } = engineStore(options.store ?? '', made);
+    databases.push(database);
+    return { folder: made, store };
   };
   const start = (name: string, others: ChildOptions = {}): Child =>
     startChild({
@@ -78,7 +91,7 @@ export function createBench(options: Options): Bench {
     });
     return { endpoint, child, tokens: await signInAll(endpoint) };
   };
-  let curfew: Promise<Peopled> | undefined;
+  const curfews = new Map<Engine, Promise<Peopled>>();
   let mapProvider: Promise<Peopled> | undefined;
 
   return {
@@ -95,12 +108,19 @@ export function createBench(options: Options): Bench {
       }
     },
     watch,
-    curfew: () =>
-      (curfew ??= peopled(
-        'curfew',
-        (child) => watch(child, 'memory, loaded'),
-        (child, port) => child.ask('serveCurfew', { folder: folder(), port, cheapHashing: true, people: PEOPLE }),
-      )),
+    engines: options.store === undefined ? ['sqlite'] : ['sqlite', 'mongodb'],
+    place,
+    curfew(engine) {
+      const started =
+        curfews.get(engine) ??
+        peopled(
+          named('curfew', engine),
+          (child) => watch(child, named('memory, loaded', engine)),
+          (child, port) => child.ask('serveCurfew', { place: place(engine), port, cheapHashing: true, people: PEOPLE }),
+        );
+      curfews.set(engine, started);
+      return started;
+    },
     mapProvider: () =>
       (mapProvider ??= peopled(
         'map-provider',
@@ -113,6 +133,7 @@ export function createBench(options: Options): Bench {
     async close() {
       for (const end of ended.splice(0)) await end();
       for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
+      if (options.store !== undefined) await dropDatabases(options.store, databases.splice(0));
     },
   };
 }

@@ -1,4 +1,4 @@
-/** The installation that is measured: its Clients, its people, its folder; known to both sides of the wire. */
+/** The installation that is measured: its Clients, its people, its folder and store; known to both sides of the wire. */
 import { createServer } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,26 +40,36 @@ export const CLIENTS = [
 
 export const usernameOf = (nth: number): string => `person-${nth}`;
 
+/** Where an installation lies. Without a store of its own it has a file in its folder. */
+export type Place = {
+  readonly folder: string;
+  readonly store?: { readonly store: string; readonly storePasswordFile?: string } | undefined;
+};
+
 /** A configuration like an operator's, but for what bounds a load from one address, and the log. */
 export function configure(
-  folder: string,
+  { folder, store }: Place,
   { port = 0, ...others }: { readonly port?: number; readonly [key: string]: unknown } = {},
 ): Config {
-  const reading = readConfig({ file: writeConfiguration(folder, { port, ...others }), env: {}, cwd: folder });
+  const reading = readConfig({
+    file: writeConfiguration({ folder, store }, { port, ...others }),
+    env: {},
+    cwd: folder,
+  });
   if (!reading.ok) throw new Error(`the bench's configuration is wrong: ${JSON.stringify(reading.problems)}`);
   return reading.config;
 }
 
 /** Writes the file; resolves to its path. JSON is YAML. */
 export function writeConfiguration(
-  folder: string,
+  { folder, store = { store: 'sqlite:./data/curfew.db' } }: Place,
   { port, ...others }: { readonly port: number; readonly [key: string]: unknown },
 ): string {
   const file = join(folder, 'curfew.yaml');
   const written = {
     issuer: `http://127.0.0.1:${port}`,
     listen: { host: '127.0.0.1', port },
-    store: 'sqlite:./data/curfew.db',
+    ...store,
     keyringFile: './secrets/keyring.json',
     outbound: { allow: ['127.0.0.0/8', 'localhost'] },
     throttle: { addressAttemptsPerMinute: 100_000 },

@@ -8,14 +8,17 @@ export type Options = {
   readonly quick: boolean;
   readonly json: boolean;
   readonly profile: string | undefined;
+  /** A MongoDB server to measure beside SQLite; databases of the bench's own are made there, and dropped. */
+  readonly store: string | undefined;
 };
 
-export const USAGE = `npm run bench [-- NAME…] [--quick] [--json] [--profile FOLDER]
+export const USAGE = `npm run bench [-- NAME…] [--quick] [--json] [--profile FOLDER] [--store URL]
 
   NAME…             only these (without names: everything)
   --quick           shorter slices and smaller stores: figures are rougher
   --json            one JSON document on stdout
   --profile FOLDER  a .cpuprofile of each measured process
+  --store URL       the same on MongoDB at this mongodb:// address, and the ratio of the two
 
 `;
 
@@ -29,10 +32,13 @@ export function readOptions(args: readonly string[]): Options & { readonly help:
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
       profile: { type: 'string' },
+      store: { type: 'string' },
     },
   });
-  const { quick, json, help, profile } = values;
-  return { names: positionals, quick, json, help, profile };
+  const { quick, json, help, profile, store } = values;
+  if (store !== undefined && !/^mongodb(\+srv)?:\/\//.test(store))
+    throw new Error('--store takes a mongodb:// address');
+  return { names: positionals, quick, json, help, profile, store };
 }
 
 /** How long slices are, `scale` times the usual. */

@@ -35,6 +35,19 @@ export function reportOf(results: Results, verdicts: readonly Verdict[], machine
       ),
     );
   }
+  const comparisons = results.comparisons();
+  if (comparisons.length > 0) {
+    sections.push(
+      table(
+        ['MongoDB ÷ SQLite', 'per core', 'per second'],
+        comparisons.map((each) =>
+          'perCore' in each
+            ? [each.id, each.perCore.toFixed(2), each.perSecond.toFixed(2)]
+            : [each.id, '', `${each.value.toFixed(2)} × the ${each.unit}`],
+        ),
+      ),
+    );
+  }
   if (values.length > 0) {
     sections.push(
       table(

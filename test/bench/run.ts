@@ -52,9 +52,10 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const verdicts = judge(bench.results);
   const { rates, values, shares } = bench.results;
+  const comparisons = options.store === undefined ? undefined : bench.results.comparisons();
   process.stdout.write(
     options.json
-      ? `${JSON.stringify({ machine, quick: options.quick, seconds: seconds(), rates, values, shares, targets: verdicts })}\n`
+      ? `${JSON.stringify({ machine, quick: options.quick, seconds: seconds(), rates, values, shares, comparisons, targets: verdicts })}\n`
       : reportOf(bench.results, verdicts, machine, seconds()),
   );
   return 0;

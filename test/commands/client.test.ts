@@ -50,7 +50,7 @@ test('a client made by command works at the running server, with a secret that i
   const listed = (await here('client', 'list', '--json')).json();
   expect(listed).toContainEqual(rest);
   expect(JSON.stringify(listed)).not.toContain('"client_secret"');
-  expect(JSON.stringify(rows())).not.toContain(shown.client_secret);
+  expect(JSON.stringify(await rows())).not.toContain(shown.client_secret);
 
   const rotated = (await run('client', 'rotate-secret', 'jukebox', '--json')).json() as typeof shown;
   expect(rotated).toStrictEqual({ ...shown, client_secret: expect.stringMatching(/^[\w-]{43}$/) });
@@ -96,7 +96,7 @@ test('public, device-only, installed and introspecting clients get what follows 
 test('what makes no client is refused with every reason, and nothing is written', async () => {
   const made = await commandWorld();
   const { file, rows, here } = made;
-  const before = rows()['clients'];
+  const before = (await rows())['clients'];
   const secret = file('secret.json', '{"client_secret":"do not show me anywhere"}');
   const broken = file('broken.json', 'do not show me either');
   const other = file('other.json', '{"client_id":"another"}');
@@ -147,14 +147,14 @@ test('what makes no client is refused with every reason, and nothing is written'
   expect(messages[9]).toContain('id_token_signed_response_alg');
   expect(messages.join('\n')).not.toMatch(/do not show|^ +at /m);
   expect(await here('client', 'show', 'nobody')).toMatchObject({ code: 2, stdout: '' });
-  expect(rows()['clients']).toEqual(before);
+  expect((await rows())['clients']).toEqual(before);
 });
 
 test('clients of the configuration are changed there, and a public client has no secret to rotate', async () => {
   const made = await commandWorld();
   const { here, rows } = made;
   await create(made, 'box', '--public', '--device');
-  const before = rows()['clients'];
+  const before = (await rows())['clients'];
   const refused = await Promise.all([
     here('client', 'delete', 'player', '--yes'),
     here('client', 'rotate-secret', 'player'),
@@ -166,7 +166,7 @@ test('clients of the configuration are changed there, and a public client has no
   expect(refused[1]?.stderr).toContain('belongs to the configuration');
   expect(refused[2]?.stderr).toContain('has no secret');
   expect(refused[3]?.stderr).toContain('add --yes');
-  expect(rows()['clients']).toEqual(before);
+  expect((await rows())['clients']).toEqual(before);
 });
 
 describe('removing a client', () => {
@@ -214,13 +214,13 @@ describe('removing a client', () => {
 test('a new secret is not given to somebody at a terminal who says no', async () => {
   const made = await commandWorld();
   await create(made, 'jukebox', '--redirect-uri', 'http://jukebox.test/callback');
-  const before = made.rows()['clients'];
+  const before = (await made.rows())['clients'];
   const screen = atTerminal(['client', 'rotate-secret', 'jukebox', '--config', made.configFile]);
   await screen.seeing('[y/N]');
   screen.type('\n');
   expect(await screen.ended).toBe(1);
   expect(screen.screen.stderr).toContain('cut off until it has the new one');
-  expect(made.rows()['clients']).toEqual(before);
+  expect((await made.rows())['clients']).toEqual(before);
 });
 
 test('an initial access token lets somebody register a client, until everyone is signed out', async () => {

@@ -7,14 +7,17 @@ const INSTANT = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 /** Alice was signed out at two clients: the player has been told, the cinema has refused for good. */
 async function withDeadLetter() {
   const made = await commandWorld();
-  const { alice, player, cinema, ears, here, stopServer, tamper } = made;
+  const { alice, player, cinema, ears, here, stopServer, database } = made;
   await player.signIn(alice);
   await cinema.signIn(alice);
   await stopServer();
   ears.behave('cinema', 400);
   const signedOut = await here('sign-out', '--account', 'alice', '--yes', '--wait', '1', '--json');
   const { id: signOut } = signedOut.json() as { id: string };
-  tamper("UPDATE deliveries SET status = 'rejected', next_attempt_at = NULL WHERE client_id = 'cinema'");
+  await database.alter('deliveries', {
+    where: { clientId: 'cinema' },
+    set: { status: 'rejected', nextAttemptAt: null },
+  });
   ears.behave('cinema', 200);
   ears.heard.splice(0);
   return { ...made, ears, here, signOut };
@@ -84,7 +87,7 @@ test('filters are heeded, unknown ids refused, and nothing is tried without a ye
   const { here, ears, rows, configFile } = await withDeadLetter();
   const [dead] = (await here('delivery', 'list', '--status', 'rejected', '--json')).json() as { id: string }[];
   const [told] = (await here('delivery', 'list', '--status', 'delivered', '--json')).json() as { id: string }[];
-  const before = rows()['deliveries'];
+  const before = (await rows())['deliveries'];
 
   expect(await here('delivery', 'retry')).toMatchObject({
     code: 2,
@@ -96,7 +99,7 @@ test('filters are heeded, unknown ids refused, and nothing is tried without a ye
   const notDead = atTerminal(['delivery', 'retry', '--yes', '--config', configFile, '--', told?.id ?? '']);
   expect(await notDead.ended).toBe(0);
   expect(notDead.screen.stderr).toContain('is delivered, not a dead letter');
-  expect(rows()['deliveries']).toEqual(before);
+  expect((await rows())['deliveries']).toEqual(before);
   expect(ears.heard).toEqual([]);
 
   const one = atTerminal(['delivery', 'retry', '--config', configFile, '--', dead?.id ?? '']);

@@ -2,13 +2,14 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
 import { run } from '../../scripts/commands/program.ts';
 import { createInterrupts } from '../../scripts/terminal/outcome.ts';
+import type { Store } from '../../src/store/port.ts';
+import type { Rows } from '../support/store-under-test.ts';
 import { type World, world, type WorldOptions } from '../support/world.ts';
 
 const COMMAND = new URL('../../scripts/curfew.ts', import.meta.url).pathname;
@@ -72,9 +73,9 @@ export type CommandWorld = World & {
   /** A file in the world's folder. */
   file(name: string, content: string): string;
   /** Everything the store holds, row by row. */
-  rows(): Record<string, unknown[]>;
-  /** Changes the store behind everybody's back. */
-  tamper(sql: string): void;
+  rows(): Promise<Rows>;
+  /** Asks the store, as one more process would. */
+  stored<Answer>(ask: (store: Store) => Promise<Answer>): Promise<Answer>;
   stopServer(): Promise<void>;
 };
 
@@ -91,6 +92,7 @@ export async function commandWorld(options: WorldOptions = {}): Promise<CommandW
   onTestFinished(async () => {
     await stopServer();
     await made.ears.close();
+    await made.database.dispose();
     rmSync(made.folder, { recursive: true, force: true });
   });
   const begin = (...args: string[]): Running => start([...args, '--config', configFile]);
@@ -101,13 +103,16 @@ export async function commandWorld(options: WorldOptions = {}): Promise<CommandW
     run: { value: (...args: string[]) => begin(...args).ended, enumerable: true },
     here: { value: (...args: string[]) => here([...args, '--config', configFile]), enumerable: true },
     stopServer: { value: stopServer, enumerable: true },
-    rows: { value: () => rowsOf(made.config.store.path), enumerable: true },
-    tamper: {
+    rows: { value: () => made.database.rows(), enumerable: true },
+    stored: {
       enumerable: true,
-      value: (sql: string) => {
-        const database = new DatabaseSync(made.config.store.path, { timeout: 5000 });
-        database.exec(sql);
-        database.close();
+      value: async <Answer>(ask: (store: Store) => Promise<Answer>): Promise<Answer> => {
+        const store = await made.database.open();
+        try {
+          return await ask(store);
+        } finally {
+          await store.close();
+        }
       },
     },
     file: {
@@ -119,17 +124,6 @@ export async function commandWorld(options: WorldOptions = {}): Promise<CommandW
       },
     },
   }) as CommandWorld;
-}
-
-/** Every row of every table: what a store says, whatever its file looks like. */
-function rowsOf(path: string): Record<string, unknown[]> {
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
-  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all();
-  const rows = Object.fromEntries(
-    tables.map(({ name }) => [String(name), database.prepare(`SELECT * FROM ${String(name)} ORDER BY 1`).all()]),
-  );
-  database.close();
-  return rows;
 }
 
 /** Runs a command inside this process, where nobody sits at a terminal. */

@@ -5,12 +5,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect } from 'vitest';
 import { decodeJwt } from 'jose';
 
 import { Browser } from '../support/browser.ts';
 import { type Client, createClient, type ClientSetup, type Tokens } from '../support/client.ts';
+import { storeUnderTest } from '../support/store-under-test.ts';
 import { createPerson, freePort, type Person } from '../support/world.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import type { Gate } from './victim.ts';
@@ -82,13 +82,14 @@ export async function haunted({
   const port = await freePort();
   const issuer = `http://localhost:${port}`;
   const file = join(folder, 'curfew.yaml');
+  const database = await storeUnderTest(folder);
   const setups = clientSetups(ledger.url);
   writeFileSync(
     file,
     JSON.stringify({
       issuer,
       listen: { host: '127.0.0.1', port },
-      store: 'sqlite:./data/curfew.db',
+      ...database.configuration,
       keyringFile: './secrets/keyring.json',
       outbound: { allow: ['127.0.0.1/32'] },
       throttle: { addressAttemptsPerMinute: 100_000 },
@@ -107,7 +108,9 @@ export async function haunted({
     for (const each of [victim, next]) each?.kill();
     await Promise.all([victim?.ended, next.ended]);
     await ledger.close();
-    checkDatabase(join(folder, 'data', 'curfew.db'));
+    // What the last death left behind is whole.
+    await database.check();
+    await database.dispose();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -275,13 +278,6 @@ async function inTime<Result>(what: string, wanted: Promise<Result>): Promise<Re
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** What the last death left behind is a whole database. */
-export function checkDatabase(path: string): void {
-  const database = new DatabaseSync(path);
-  expect(database.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
-  database.close();
 }
 
 function clientSetups(ledgerUrl: string): ClientSetup[] {

@@ -3,55 +3,58 @@
  * write-ahead log, in the process log or in the metrics; and nothing that can be read in it opens anything.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { readFileSync } from 'node:fs';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
 
 import { StoreUnavailable, type Store } from '../../src/store/port.ts';
 import { Browser } from '../support/browser.ts';
 import type { Tokens } from '../support/client.ts';
+import { engine, type Rows } from '../support/store-under-test.ts';
 import { type Person, type World, world } from '../support/world.ts';
 import { findings, spellings, watch, type Witness } from './witness.ts';
 
 const WRONG_PASSWORDS = ['a guess that is wrong, one', 'another guess that is wrong', 'the third wrong guess of today'];
 const STRANGER = 'somebody.unknown@elsewhere.test';
+/** Where so much is kept after all this that it was read in vain if it was not long. */
+const PLACES = {
+  sqlite: ['curfew.db', 'curfew.db-wal', 'curfew.db-shm'],
+  mongodb: ['artifacts', 'client_sessions', 'deliveries', 'scopes', 'signing_keys'],
+};
 const ADDRESSES = ['203.0.113.77', '198.51.100.23', '2001:db8:77:1::2342'];
 
 test('nothing that was ever shown can be read in what is stored, logged or counted', { timeout: 60_000 }, async () => {
-  const { place, witness, logged } = await lived();
+  const { place, witness, logged } = await lived({ storeAlone: true });
   const metrics = await (await fetch(`${place.issuer}/metrics`)).text();
-  const running = { ...databaseOf(place), log: Buffer.from(logged.join('')), metrics: Buffer.from(metrics) };
+  const outside = { log: Buffer.from(logged.join('')), metrics: Buffer.from(metrics) };
+  const running: Record<string, Buffer> = { ...(await place.database.bytes()), ...outside };
   expect(witness.seen.size).toBeGreaterThan(120);
-  expect(Object.fromEntries(Object.entries(running).map(([name, { length }]) => [name, length > 500]))).toEqual({
-    'curfew.db': true,
-    'curfew.db-wal': true,
-    'curfew.db-shm': true,
-    log: true,
-    metrics: true,
-  });
+  const large = Object.keys(running).filter((name) => (running[name]?.length ?? 0) > 500);
+  expect(large).toEqual(expect.arrayContaining([...PLACES[engine], 'log', 'metrics']));
   expect(findings(witness.seen, running)).toEqual([]);
 
-  // And when everything has been moved from the write-ahead log into the file.
-  const database = new DatabaseSync(place.config.store.path);
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  database.close();
-  expect(findings(witness.seen, databaseOf(place))).toEqual([]);
+  // And when everything has been moved from the write-ahead log into the tables.
+  expect(findings(witness.seen, await place.database.bytes({ settled: true }))).toEqual([]);
   const bytes = Object.values(running).reduce((sum, { length }) => sum + length, 0);
   process.stdout.write(`${JSON.stringify({ values: witness.seen.size, bytes })}\n`);
 });
 
 test('one value in any spelling would have been found', { timeout: 60_000 }, async () => {
-  const { place, witness, tokens } = await lived();
+  const { place, witness, tokens } = await lived({ storeAlone: true });
   await place.core.store.catalogue.settle('canary', tokens.refresh_token);
   place.core.log.info({ canary: witnessed(witness, 'form password') }, 'canary.planted');
   const log = Buffer.from(place.logged.join(''));
-  const found = findings(witness.seen, { ...databaseOf(place), log });
+  const found = findings(witness.seen, { ...(await place.database.bytes()), log });
   expect(found.length).toBeGreaterThan(1);
   expect(found.every((line) => line.includes(tokens.refresh_token) || line.startsWith('form password in log'))).toBe(
     true,
   );
+  // In the write-ahead log at once, in the table later.
+  const canary = new Map([[tokens.refresh_token, 'canary']]);
+  const written = findings(canary, await place.database.bytes()).join('\n');
+  expect(written).toMatch(/^canary in (curfew\.db-wal|WiredTigerLog\.)/m);
+  const settled = findings(canary, await place.database.bytes({ settled: true })).join('\n');
+  expect(settled).toMatch(/^canary in (curfew\.db|collection-[-\d]+\.wt):/m);
   const awkward = 'ein "Geheimnis" & mehr: schön/+ geheim';
   for (const spelling of spellings(awkward)) {
     const hidden = Buffer.concat([Buffer.from('before it '), spelling, Buffer.from(' and after it')]);
@@ -74,10 +77,7 @@ test('nothing in a stolen copy opens anything', { timeout: 60_000 }, async () =>
   const signature = owner.cookies.get('curfew-session.sig /')?.value ?? '';
   expect(await thief(`${cookie}; curfew-session.sig=${signature}`)).toEqual(['session']);
 
-  const stolen = join(place.folder, 'stolen');
-  mkdirSync(stolen);
-  for (const name of Object.keys(databaseOf(place))) copyFileSync(join(place.folder, 'data', name), join(stolen, name));
-  const candidates = [...valuesIn(join(stolen, 'curfew.db'))];
+  const candidates = [...valuesIn(await place.database.rows())];
   expect(candidates.length).toBeGreaterThan(300);
   const opened: string[] = [];
   const queue = candidates.values();
@@ -93,9 +93,10 @@ test('nothing in a stolen copy opens anything', { timeout: 60_000 }, async () =>
 });
 
 /** A house in which much has happened, with a witness to all of it. */
-async function lived() {
+async function lived({ storeAlone = false } = {}) {
   let failing = false;
   const place = await world({
+    storeAlone,
     seams: { wrapStore: (store) => ({ ...store, artifacts: failingArtifacts(store, () => failing) }) },
     clients: [dpopClient],
     configuration: {
@@ -294,9 +295,8 @@ function thiefAt({ issuer, player, tv, library }: World, registeredId: string) {
   };
 }
 
-/** Every value of every column of every table, whole, in the spellings a thief would try, and whatever JSON is made of. */
-function valuesIn(path: string): Set<string> {
-  const database = new DatabaseSync(path);
+/** Every value of every column of every row, whole, in the spellings a thief would try, and whatever JSON is made of. */
+function valuesIn(rows: Rows): Set<string> {
   const values = new Set<string>();
   const add = (value: unknown): void => {
     if (value instanceof Uint8Array) {
@@ -314,22 +314,10 @@ function valuesIn(path: string): Set<string> {
       // Not JSON: it was tried as it is.
     }
   };
-  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
-  for (const { name } of tables) {
-    for (const row of database.prepare(`SELECT * FROM "${String(name)}"`).all())
-      for (const cell of Object.values(row)) add(cell);
-  }
-  database.close();
+  for (const row of Object.values(rows).flat()) for (const cell of Object.values(row)) add(cell);
   // Sealed values have parts; a thief would try them too.
   for (const value of values) if (value.startsWith('v1.')) values.add(value.split('.')[2] ?? '');
   return values;
-}
-
-function databaseOf({ config }: World): Record<string, Buffer> {
-  const names = ['', '-wal', '-shm'].filter((suffix) => existsSync(`${config.store.path}${suffix}`));
-  return Object.fromEntries(
-    names.map((suffix) => [`curfew.db${suffix}`, readFileSync(`${config.store.path}${suffix}`)]),
-  );
 }
 
 function readKeyring({ config }: World): string[] {

@@ -3,13 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 
 import { type Store, StoreUnavailable } from '../../src/store/port.ts';
 import { Browser } from '../support/browser.ts';
 import { type World, world } from '../support/world.ts';
-import { checkDatabase, copyOf, expectAlive, expectDead, expectTold, haunted, signInAt } from './haunted.ts';
+import { copyOf, expectAlive, expectDead, expectTold, haunted, signInAt } from './haunted.ts';
 
 test('with no store nothing is accepted, whoever was known a moment ago; and it recovers alone', async () => {
   const { faults, place } = await faultyWorld();
@@ -82,7 +81,7 @@ test('a person at a form is told, and the same press works when the store is bac
   await stranger.press('Sign in', { username: 'alice', password: alice.password });
   for (const { page, heading } of [browser, stranger]) {
     expect([page.status, page.headers.has('retry-after'), heading]).toEqual([503, true, 'Not right now']);
-    expect(page.text).not.toMatch(/SQLITE|sqlite|store|Error:|\.ts:/);
+    expect(page.text).not.toMatch(/sqlite|mongo|store|Error:|\.ts:/i);
   }
   expect(stranger.cookies.has('curfew-session /')).toBe(false);
 
@@ -123,78 +122,6 @@ test('a sign-out that commits while its fan-out cannot write tells everybody lat
   faults.now = 'nothing';
   await place.settle();
   expect(ears.heard.map(({ client }) => client).toSorted()).toEqual(['cinema', 'player']);
-});
-
-test('on a full disk writes are refused aloud, reads go on, and nothing is lost or half done', async () => {
-  const house = await haunted({ boundable: true });
-  const victim = await house.start();
-  const [resident, other] = [await house.resident(), await house.resident()];
-  const { person, signedIn } = resident;
-  const [atPlayer] = signedIn;
-  if (atPlayer === undefined) throw new Error('nobody is signed in');
-  const ready = async (): Promise<number> => (await fetch(`${house.issuer}/readyz`)).status;
-  expect(await ready()).toBe(200);
-
-  // From here on the system refuses every write to the database and its log.
-  victim.boundFiles(1);
-  expect(await ready()).toBe(503);
-  expect(await house.player.refresh(atPlayer.tokens)).toEqual({ error: 'temporarily_unavailable' });
-  const stranger = person.anotherBrowser();
-  await stranger.open('/sign-in').catch(() => {});
-  const browser = person.browser();
-  await browser.open('/account/security');
-  await browser.press('Sign out of all devices');
-  expect(browser.page.status).toBe(503);
-  expect(browser.page.headers.has('retry-after')).toBe(true);
-  await expectAlive(house, resident);
-
-  victim.boundFiles('unlimited');
-  expect(await ready()).toBe(200);
-  await expectAlive(house, resident);
-  await expectAlive(house, other);
-  // What could not be spent is not spent.
-  expect(await house.player.refresh(atPlayer.tokens)).toHaveProperty('access_token');
-  expect(await house.signOut(resident, 'button')).toBe('answered');
-  await expectDead(house, resident);
-  await house.settle();
-  expectTold(house, resident);
-  await expectAlive(house, other);
-  expect(victim.complaints()).toContain('the store is unavailable');
-});
-
-test('a disk that is full in the middle of many writes loses none that was acknowledged', async () => {
-  const house = await haunted({ boundable: true });
-  const victim = await house.start();
-  const residents = [];
-  for (let nth = 0; nth < 4; nth++) residents.push(await house.resident());
-  const chains = residents.map(({ person, signedIn: [first] }) => ({
-    person,
-    tokens: first?.tokens,
-    refusal: undefined as object | undefined,
-    done: 0,
-  }));
-  const refreshing = chains.map(async (chain) => {
-    while (chain.tokens !== undefined && chain.refusal === undefined) {
-      const answer = await house.player.refresh(chain.tokens);
-      if ('error' in answer) chain.refusal = answer;
-      else {
-        chain.tokens = answer;
-        chain.done += 1;
-        // The log may grow by a little more than is in it now, so that some of the writes to come still fit.
-        if (chain.done === 5) victim.boundFiles(300_000);
-      }
-    }
-  });
-  await Promise.all(refreshing);
-  expect(chains.map(({ refusal }) => refusal)).toEqual(chains.map(() => ({ error: 'temporarily_unavailable' })));
-  victim.kill();
-  await victim.ended;
-  await house.start();
-  for (const { tokens } of chains) {
-    // Its refresh token may have been spent by the attempt that was refused; it was answered, so it was written.
-    const { active } = await house.library.introspect(tokens?.access_token ?? '');
-    expect(active).toBe(true);
-  }
 });
 
 test('every answer of a burst outlives a kill in the middle of it', async () => {
@@ -263,30 +190,6 @@ test('a command in another process ends access for the very next request, on ope
   await house.settle();
   expectTold(house, resident);
   agent.destroy();
-});
-
-test('a lock that another process holds for a moment delays, and refuses nothing', async () => {
-  const place = await world();
-  const { alice, player } = place;
-  const tokens = await player.signIn(alice);
-  const held = new Worker(
-    `const { parentPort, workerData } = require('node:worker_threads');
-     const { DatabaseSync } = require('node:sqlite');
-     const database = new DatabaseSync(workerData);
-     database.exec('BEGIN EXCLUSIVE');
-     parentPort.postMessage('held');
-     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
-     database.exec('COMMIT');
-     database.close();`,
-    { eval: true, workerData: place.config.store.path },
-  );
-  const over = once(held, 'exit');
-  await once(held, 'message');
-  const began = performance.now();
-  expect(await player.refresh(tokens)).toHaveProperty('access_token');
-  expect(performance.now() - began).toBeGreaterThan(150);
-  await over;
-  checkDatabase(place.config.store.path);
 });
 
 type Faults = { now: 'nothing' | 'everything' | 'writes' | 'fan-out' };

@@ -229,7 +229,7 @@ describe('a store that does not answer', () => {
     const interaction = stranger.path;
     const iat = await initialAccessToken(hostile);
 
-    const before = hostile.holdings();
+    const before = await hostile.holdings();
     down();
     const signIn = { csrf: csrfOf(stranger.page.text), username: alice.username, password: alice.password };
     const asPlayer = basic('player', SECRET);
@@ -377,7 +377,7 @@ describe('a store that does not answer', () => {
     expect((await send({ path: '/healthz' })).status).toBe(200);
 
     up();
-    expect(hostile.holdings()).toEqual(before);
+    expect(await hostile.holdings()).toEqual(before);
     expect(await player.userinfo(tokens)).toMatchObject({ status: 200 });
     expect(await player.exchange(code, verifier)).toMatchObject({ status: 200 });
     expect(await player.refresh(tokens)).toHaveProperty('access_token');
@@ -571,7 +571,7 @@ describe('registration', () => {
       expect(read).not.toHaveProperty('client_secret');
       expect(text).not.toContain(String(json['client_secret']));
     }
-    expect(JSON.stringify(shared().holdings())).not.toContain(String(json['client_secret']));
+    expect(JSON.stringify(await shared().holdings())).not.toContain(String(json['client_secret']));
   });
 
   test("27 a registration token at another client's record, a configured one's, or none's → refused", async () => {

@@ -2,9 +2,6 @@
  * Rows 56–62 of security.md, as far as there are pages for them: there is no mail, no registration and no forgotten
  * password yet, so what is left of 56 and 57 is that nothing of the kind can be reached.
  */
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-
 import { describe, expect, test } from 'vitest';
 
 import type { Store } from '../../src/store/port.ts';
@@ -29,14 +26,9 @@ const signInAt = async (
     body: new URLSearchParams([['csrf', csrfOf(browser.page.text)], ...pairs]),
   });
 };
-const failuresOf = ({ folder }: HostileWorld): { keys: number; failures: number } => {
-  const database = new DatabaseSync(join(folder, 'data', 'curfew.db'), { readOnly: true });
-  try {
-    const row = database.prepare('SELECT count(*) AS keys, coalesce(sum(failures), 0) AS failures FROM failures').get();
-    return { keys: Number(row?.['keys']), failures: Number(row?.['failures']) };
-  } finally {
-    database.close();
-  }
+const failuresOf = async ({ database }: HostileWorld): Promise<{ keys: number; failures: number }> => {
+  const { failures = [] } = await database.rows();
+  return { keys: failures.length, failures: failures.reduce((sum, { failures }) => sum + Number(failures), 0) };
 };
 
 // Rows 56 and 57: the pages they attack come with mail. Until then, nothing answers there.
@@ -328,7 +320,7 @@ describe('60 one counter', () => {
     const blocked = answers.filter(({ status }) => status === 429);
     expect(blocked).toHaveLength(39);
     for (const answer of blocked) expect(Number(answer.header('retry-after'))).toBeGreaterThan(0);
-    expect(failuresOf(hostile)).toEqual({ keys: 1, failures: 1 });
+    expect(await failuresOf(hostile)).toEqual({ keys: 1, failures: 1 });
   });
 
   test('60 a right guess behind a wrong one → not looked at, and no session', async () => {
@@ -363,7 +355,7 @@ describe('60 one counter', () => {
         body: new URLSearchParams({ csrf, ...fields }),
       });
       expect(answer.status).toBe(401);
-      expect(failuresOf(hostile)).toEqual({ keys: 1, failures: nth + 1 });
+      expect(await failuresOf(hostile)).toEqual({ keys: 1, failures: nth + 1 });
       const elsewhere = await signInAt(hostile, alice.anotherBrowser(), {
         username: 'alice',
         password: alice.password,
@@ -388,7 +380,7 @@ describe('60 one counter', () => {
       );
       expect([403, 429]).toContain(answer.status);
     }
-    expect(failuresOf(hostile)).toEqual({ keys: 1, failures: 1 });
+    expect(await failuresOf(hostile)).toEqual({ keys: 1, failures: 1 });
   });
 });
 

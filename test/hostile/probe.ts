@@ -4,13 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 
 import { noteEpochs, withLineage } from '../../src/oidc/lineage.ts';
 import type { Browser } from '../support/browser.ts';
+import type { Row } from '../support/store-under-test.ts';
 import { world, type World, type WorldOptions } from '../support/world.ts';
 
 /** Never a scheme, host or element of ours: where it shows up, input was believed or reflected. */
@@ -22,7 +21,7 @@ export type HostileWorld = World & {
   /** Bytes to the server, and its answer. */
   send(request: RawRequest): Promise<RawAnswer>;
   /** What the store holds, but for counters and browsers nobody is signed in to. */
-  holdings(): string[];
+  holdings(): Promise<string[]>;
   /** Runs something hostile; what it wrote or changed, as `+` and `-` lines. */
   changes(act: () => Promise<unknown>): Promise<string[]>;
 };
@@ -47,9 +46,9 @@ export async function hostileWorld({ faults = false, ...options }: HostileOption
     send: (request: RawRequest) => sendRaw(port, request),
     holdings: () => holdingsOf(made),
     async changes(act: () => Promise<unknown>) {
-      const before = holdingsOf(made);
+      const before = await holdingsOf(made);
       await act();
-      return difference(before, holdingsOf(made));
+      return difference(before, await holdingsOf(made));
     },
   });
   open.push({ hostile, faults });
@@ -199,26 +198,17 @@ export function hold(port: number): Promise<Socket> {
   });
 }
 
-const COUNTERS = new Set(['failures', 'attempts', 'pings', 'sqlite_sequence']);
+const COUNTERS = new Set(['failures', 'attempts', 'pings', 'sqlite_sequence', 'house']);
 
-function holdingsOf({ folder, core }: World): string[] {
-  const database = new DatabaseSync(join(folder, 'data', 'curfew.db'), { readOnly: true });
-  try {
-    const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").all();
-    return tables
-      .map(({ name }) => String(name))
-      .filter((name) => !COUNTERS.has(name))
-      .flatMap((table) =>
-        database
-          .prepare(`SELECT * FROM "${table}"`)
-          .all()
-          .flatMap((row) => (table === 'artifacts' ? artifact(row, core.keyring) : [{ ...row }]))
-          .map((row) => `${table} ${JSON.stringify(row, readable)}`),
-      )
-      .sort();
-  } finally {
-    database.close();
-  }
+async function holdingsOf({ database, core }: World): Promise<string[]> {
+  return Object.entries(await database.rows())
+    .filter(([table]) => !COUNTERS.has(table))
+    .flatMap(([table, rows]) =>
+      rows
+        .flatMap((row) => (table === 'artifacts' ? artifact(row, core.keyring) : [row]))
+        .map((row) => `${table} ${JSON.stringify(row, readable)}`),
+    )
+    .sort();
 }
 
 // Keys in one order: a payload saved again is the same payload.
@@ -230,9 +220,9 @@ function readable(_name: string, value: unknown): unknown {
 const digestOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex').slice(0, 12);
 
 /** What an artifact says, without what each visit of its browser renews; nothing for a browser nobody is signed in to. */
-function artifact(row: Record<string, unknown>, keyring: World['core']['keyring']): Record<string, unknown>[] {
+function artifact(row: Row, keyring: World['core']['keyring']): Row[] {
   const model = String(row['model']);
-  if (model === 'Session' && row['account_id'] === null) return [];
+  if (model === 'Session' && row['accountId'] == null) return [];
   const key = row['key'] as Uint8Array;
   const sealed = { collection: 'artifacts', field: model, id: Buffer.from(key).toString('base64url') };
   const text = String(row['payload']);
@@ -240,7 +230,7 @@ function artifact(row: Record<string, unknown>, keyring: World['core']['keyring'
     string,
     unknown
   >;
-  const { id: _id, expires_at: _expires, ...kept } = row;
+  const { id: _id, order: _order, expiresAt: _expires, ...kept } = row;
   if (model !== 'Session') return [{ ...kept, payload }];
   const { iat: _iat, exp: _exp, state: _state, ...said } = payload;
   return [{ ...kept, payload: said }];

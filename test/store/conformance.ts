@@ -11,6 +11,7 @@ import { artifactsConformance } from './conformance/artifacts.ts';
 import { catalogueConformance } from './conformance/catalogue.ts';
 import { clientSessionsConformance } from './conformance/client-sessions.ts';
 import { closingConformance } from './conformance/closing.ts';
+import { copyingConformance } from './conformance/copying.ts';
 import { deliveriesConformance } from './conformance/deliveries.ts';
 import { fanOutConformance } from './conformance/fan-out.ts';
 import { housekeepingConformance } from './conformance/housekeeping.ts';
@@ -18,11 +19,12 @@ import { sharingConformance } from './conformance/sharing.ts';
 import { signOutsConformance } from './conformance/sign-outs.ts';
 import { sparingConformance } from './conformance/sparing.ts';
 import { throttlingConformance } from './conformance/throttling.ts';
+import { transferConformance } from './conformance/transfer.ts';
 
 /** One set of data. `open` may be called again and again: each handle is independent, as another process's would be. */
 export type StoreData = { open(): Promise<Store>; dispose(): Promise<void> };
 
-type Fixtures = { data: StoreData; store: Store; other: Store };
+type Fixtures = { data: StoreData; store: Store; other: Store; elsewhere: Store };
 
 const storeTest = (makeStore: () => Promise<StoreData>) =>
   plainTest.extend<Fixtures>({
@@ -39,9 +41,16 @@ const storeTest = (makeStore: () => Promise<StoreData>) =>
     },
     store: async ({ data }, use) => use(await data.open()),
     other: async ({ data }, use) => use(await data.open()),
+    elsewhere: async ({ onTestFinished }, use) => {
+      const data = await makeStore();
+      onTestFinished(() => data.dispose());
+      const store = await data.open();
+      onTestFinished(() => store.close());
+      await use(store);
+    },
   });
 
-/** A test of the port: `store` and `other` are two handles on the same fresh `data`. */
+/** A test of the port: `store` and `other` are two handles on the same fresh `data`, `elsewhere` is one on data of its own. */
 export type StoreTest = ReturnType<typeof storeTest>;
 
 export function storeConformance(name: string, makeStore: () => Promise<StoreData>): void {
@@ -59,6 +68,8 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreDat
     describe('deliveries', () => deliveriesConformance(test));
     describe('housekeeping', () => housekeepingConformance(test));
     describe('sharing', () => sharingConformance(test));
+    describe('transfer', () => transferConformance(test));
+    describe('copying', () => copyingConformance(test));
     describe('closing', () => closingConformance(test));
   });
 }

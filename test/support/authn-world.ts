@@ -15,8 +15,8 @@ import { openKeyring } from '../../src/platform/keyring.ts';
 import type { Log } from '../../src/platform/log.ts';
 import type { AccountRepository, Store } from '../../src/store/port.ts';
 import type { ThrottleRecord } from '../../src/store/records.ts';
-import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 import { start } from './records.ts';
+import { storeUnderTest } from './store-under-test.ts';
 
 export const keyring = openKeyring({
   version: 1,
@@ -119,13 +119,17 @@ export function memoryCounters(): Counters {
 /** A store of its own, removed when the test ends. `open` gives another handle, as another process would hold it. */
 export async function emptyStore() {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-authn-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const database = await storeUnderTest(folder);
+  onTestFinished(async () => {
+    await database.dispose();
+    await rm(folder, { recursive: true, force: true });
+  });
   const open = async (): Promise<Store> => {
-    const store = await openSqliteStore({ path: join(folder, 'curfew.db') });
+    const store = await database.open();
     onTestFinished(() => store.close());
     return store;
   };
-  return { folder, open, store: await open() };
+  return { folder, database, open, store: await open() };
 }
 
 export const PASSWORD = 'nine purple otters';

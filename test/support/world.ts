@@ -16,6 +16,7 @@ import { readConfig } from '../../src/config/read.ts';
 import { Browser } from './browser.ts';
 import { type Client, createClient, type ClientSetup } from './client.ts';
 import { type Ears, listen as openEars } from './ears.ts';
+import { type StoreUnderTest, storeUnderTest } from './store-under-test.ts';
 
 const CHEAP_HASHING = { memoryKiB: 1024, iterations: 1, parallelism: 1 };
 
@@ -39,6 +40,8 @@ export type World = {
   readonly issuer: string;
   readonly config: Config;
   readonly folder: string;
+  /** The store, as it is seen from outside. */
+  readonly database: StoreUnderTest;
   readonly server: RunningServer;
   readonly core: RunningServer['core'];
   /** Everything the process has logged. */
@@ -74,6 +77,8 @@ export type WorldOptions = {
   /** Outlives the test that started it; whoever asks for that stops it. */
   readonly lasts?: boolean;
   readonly seams?: Seams;
+  /** On a server that keeps nothing else. */
+  readonly storeAlone?: boolean;
   readonly clients?: readonly ClientSetup[];
   readonly configuration?: Record<string, unknown>;
 };
@@ -92,7 +97,8 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   const port = await freePort();
   const issuer = `http://localhost:${port}`;
   const setups = [...standardClients(ears.url), ...(options.clients ?? [])];
-  const config = configure(folder, issuer, port, setups, options.configuration ?? {});
+  const database = await storeUnderTest(folder, { alone: options.storeAlone ?? false });
+  const config = configure(folder, issuer, port, setups, { ...database.configuration, ...options.configuration });
   const logged: string[] = [];
   const log = createLog({ level: 'debug', destination: { write: (line) => void logged.push(line) } });
   const seams = { hashFloor: CHEAP_HASHING, ...options.seams };
@@ -110,6 +116,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   const stop = async (): Promise<void> => {
     await server.stop();
     await ears.close();
+    await database.dispose();
     rmSync(folder, { recursive: true, force: true });
   };
   let stopped = false;
@@ -129,6 +136,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     issuer,
     config,
     folder,
+    database,
     get server() {
       return server;
     },
@@ -233,7 +241,6 @@ function configure(
   const written = {
     issuer,
     listen: { host: '127.0.0.1', port },
-    store: 'sqlite:./data/curfew.db',
     keyringFile: './secrets/keyring.json',
     outbound: { allow: ['127.0.0.1/32', 'localhost'] },
     throttle: { addressAttemptsPerMinute: 10_000 },

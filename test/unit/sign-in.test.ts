@@ -117,9 +117,18 @@ describe('row 60: one counter for one account', () => {
   });
 
   test('a right password behind a wrong one is not looked at, and right a second later', async () => {
-    const { guess, clock } = await authnWorld();
-    const answers = await Promise.all([guess('alice', 'wrong'), guess('alice@mail.test', PASSWORD)]);
-    expect(answers).toEqual([wrong, { refused: 'throttled', retryAfterSeconds: 1 }]);
+    const { guess, hasher, clock } = await authnWorld();
+    const [reached, held] = [gate(), gate()];
+    hasher.hold = () => {
+      reached.open();
+      return held.closed;
+    };
+    const first = guess('alice', 'wrong');
+    await reached.closed;
+    const behind = guess('alice@mail.test', PASSWORD);
+    await settled();
+    held.open();
+    expect(await Promise.all([first, behind])).toEqual([wrong, { refused: 'throttled', retryAfterSeconds: 1 }]);
     clock.pass(1);
     expect(await guess('alice', PASSWORD)).toHaveProperty('accountId');
   });
@@ -351,9 +360,13 @@ describe('checking again', () => {
 
 test('a caller who has gone while waiting is not looked at, and counts nothing', async () => {
   const { signIn, guess, hasher, noteEpoch } = await authnWorld();
-  const held = gate();
-  hasher.hold = () => held.closed;
+  const [reached, held] = [gate(), gate()];
+  hasher.hold = () => {
+    reached.open();
+    return held.closed;
+  };
   const first = guess('alice', PASSWORD);
+  await reached.closed;
   const gone = new AbortController();
   const attempt = { identifier: 'alice', password: 'wrong', address: '192.0.2.7', noteEpoch };
   const waiting = signIn.verifyPassword({ ...attempt, signal: gone.signal });

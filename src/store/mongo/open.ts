@@ -3,16 +3,17 @@
  * of the port without a transaction over several documents, so it keeps them on a single server, on a replica set, and on
  * whatever else changes one document atomically.
  */
-import type { Store } from '../port.ts';
+import type { Store, StoreReader } from '../port.ts';
 import { accountRepository } from './accounts.ts';
 import { artifactRepository } from './artifacts.ts';
 import { catalogueRepository } from './catalogue.ts';
-import { connect, type Database, type MongoAddress } from './database.ts';
+import { connect, type Database, type MongoAddress, openingFault } from './database.ts';
 import { deliveryRepository } from './deliveries.ts';
 import { inspect } from './inspect.ts';
 import { checkSchema, migrate, type Migration, serverDeletesExpired } from './migrate.ts';
 import { revocationRepository } from './revocations.ts';
 import { createSweeper } from './sweep.ts';
+import { transferReader, transferRepository } from './transfer.ts';
 
 export type { Migration } from './migrate.ts';
 
@@ -20,34 +21,53 @@ export type { Migration } from './migrate.ts';
  * Opens the store, making its indexes on first use. Throws StoreUnusable, with a message for people, where an operator must
  * act (an older schema among them), StoreUnavailable where waiting may help.
  */
-export async function openMongoStore(address: MongoAddress): Promise<Store> {
-  const database = await connect(address);
-  try {
+export function openMongoStore(address: MongoAddress): Promise<Store> {
+  return lookingOver(address, async (database) => {
     if ((await checkSchema(database)) === 'empty') await migrate(database);
     return storeOn(database, { serverDeletesExpired: await serverDeletesExpired(database) });
-  } catch (fault) {
-    await database.close();
-    throw fault;
-  }
+  });
 }
 
 /** Whether a first start has been there. Makes nothing; throws as `openMongoStore` does. */
-export async function mongoStoreIsThere(address: MongoAddress): Promise<boolean> {
-  const database = await connect(address);
-  try {
-    return (await checkSchema(database)) === 'ready';
-  } finally {
+export function mongoStoreIsThere(address: MongoAddress): Promise<boolean> {
+  return lookingOver(address, async (database) => {
+    const ready = (await checkSchema(database)) === 'ready';
     await database.close();
-  }
+    return ready;
+  });
+}
+
+/** A store that is only looked at; null when nobody has started there. Changes nothing; throws as `openMongoStore` does. */
+export function openMongoReader(address: MongoAddress): Promise<StoreReader | null> {
+  return lookingOver(address, async (database) => {
+    if ((await checkSchema(database)) === 'ready') {
+      return { transfer: transferReader(database), close: () => database.close() };
+    }
+    await database.close();
+    return null;
+  });
 }
 
 /** Makes the indexes of a database, or those of them that are missing. Throws as `openMongoStore` does. */
-export async function migrateMongoStore(address: MongoAddress): Promise<Migration> {
+export function migrateMongoStore(address: MongoAddress): Promise<Migration> {
+  return lookingOver(address, async (database) => {
+    const migration = await migrate(database);
+    await database.close();
+    return migration;
+  });
+}
+
+/** Connects and works; lets go of the database when that comes to nothing, and says what a person can mend of it. */
+async function lookingOver<Result>(
+  address: MongoAddress,
+  work: (database: Database) => Promise<Result>,
+): Promise<Result> {
   const database = await connect(address);
   try {
-    return await migrate(database);
-  } finally {
+    return await work(database);
+  } catch (fault) {
     await database.close();
+    throw openingFault(address.url, fault);
   }
 }
 
@@ -58,6 +78,7 @@ function storeOn(database: Database, options: { readonly serverDeletesExpired: b
     artifacts: artifactRepository(database),
     revocations: revocationRepository(database),
     deliveries: deliveryRepository(database),
+    transfer: transferRepository(database),
     ping: () =>
       database.ask('answer a ping', async ({ house }) => {
         await house.updateOne({ _id: 'ping' }, { $inc: { answered: 1 } }, { upsert: true });

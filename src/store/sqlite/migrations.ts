@@ -182,10 +182,10 @@ export function refuseNewerSchema(handle: DatabaseSync): void {
   refuseNewer(Number(handle.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0));
 }
 
-/** Brings an older database up to date. Throws StoreUnusable for a newer one. */
-export function migrate(handle: DatabaseSync): void {
+/** Brings an older database up to date, and returns the schema it had. Throws StoreUnusable for a newer one. */
+export function migrate(handle: DatabaseSync): number {
   const version = (): number => Number(handle.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
-  if (version() === SCHEMA_VERSION) return;
+  if (version() === SCHEMA_VERSION) return SCHEMA_VERSION;
   refuseNewer(version());
   handle.exec('BEGIN EXCLUSIVE');
   try {
@@ -195,6 +195,7 @@ export function migrate(handle: DatabaseSync): void {
     for (const migration of MIGRATIONS.slice(from)) handle.exec(migration);
     handle.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     handle.exec('COMMIT');
+    return from;
   } catch (fault) {
     if (handle.isTransaction) handle.exec('ROLLBACK');
     throw fault;

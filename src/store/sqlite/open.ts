@@ -9,33 +9,24 @@ import { type Store, StoreUnusable } from '../port.ts';
 import { accountRepository } from './accounts.ts';
 import { artifactRepository } from './artifacts.ts';
 import { catalogueRepository } from './catalogue.ts';
-import { openDatabase } from './database.ts';
+import { type Database, openDatabase } from './database.ts';
 import { deliveryRepository } from './deliveries.ts';
 import { inspect } from './inspect.ts';
-import { migrate } from './migrations.ts';
+import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { revocationRepository } from './revocations.ts';
 import { createSweeper } from './sweep.ts';
+import { transferRepository } from './transfer.ts';
 
 /** Opens the store, creating folder, file and schema on first use. Throws StoreUnusable with a message for people. */
 export async function openSqliteStore({ path }: { readonly path: string }): Promise<Store> {
-  prepareFolder(path);
-  const database = openDatabase(path);
-  try {
-    migrate(database.handle);
-  } catch (cause) {
-    database.handle.close();
-    if (cause instanceof StoreUnusable) throw cause;
-    throw new StoreUnusable(
-      `the database ${path} cannot be brought up to date: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
-  }
+  const { database } = openUpToDate(path);
   return {
     accounts: accountRepository(database),
     catalogue: catalogueRepository(database),
     artifacts: artifactRepository(database),
     revocations: revocationRepository(database),
     deliveries: deliveryRepository(database),
+    transfer: transferRepository(database),
     ping: async () => {
       await database.write('answer a ping', () => {
         database.run(
@@ -47,6 +38,32 @@ export async function openSqliteStore({ path }: { readonly path: string }): Prom
     sweep: createSweeper(database),
     close: () => database.close(),
   };
+}
+
+/** Brings a database up to date, as opening it does. Throws as `openSqliteStore` does. */
+export async function migrateSqliteStore({
+  path,
+}: {
+  readonly path: string;
+}): Promise<{ readonly from: number; readonly to: number }> {
+  const { database, from } = openUpToDate(path);
+  await database.close();
+  return { from, to: SCHEMA_VERSION };
+}
+
+function openUpToDate(path: string): { readonly database: Database; readonly from: number } {
+  prepareFolder(path);
+  const database = openDatabase(path);
+  try {
+    return { database, from: migrate(database.handle) };
+  } catch (cause) {
+    database.handle.close();
+    if (cause instanceof StoreUnusable) throw cause;
+    throw new StoreUnusable(
+      `the database ${path} cannot be brought up to date: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
 }
 
 function prepareFolder(path: string): void {

@@ -1,5 +1,6 @@
 /** The store by itself, as the protocol uses it: 32 saves at once sharing commits, and finds. */
 import type { ArtifactRecord } from '../../../src/store/records.ts';
+import type { Place } from '../house.ts';
 import { artifactOf, inBulk, openCore } from './core.ts';
 import type { Rate } from '../measure.ts';
 import { freshKeys } from './keys.ts';
@@ -9,10 +10,10 @@ const FINDS_AT_ONCE = 20;
 const KEPT = 20_000;
 
 export async function saveAndFind({
-  folder,
+  place,
   ...slicing
-}: Slicing & { folder: string }): Promise<{ save: Rate; find: Rate }> {
-  const core = await openCore(folder);
+}: Slicing & { place: Place }): Promise<{ save: Rate; find: Rate }> {
+  const core = await openCore(place);
   const { artifacts } = core.store;
   // Made beforehand, but for the key: what is measured is keeping them.
   const made = Array.from({ length: KEPT }, (_, nth) =>
@@ -20,7 +21,7 @@ export async function saveAndFind({
   );
   const [spare] = made;
   if (spare === undefined) throw new Error('nothing to keep');
-  await inBulk(KEPT, (nth) => artifacts.save(made[nth] ?? spare));
+  await inBulk(core, KEPT, (nth) => artifacts.save(made[nth] ?? spare));
   let nth = 0;
   const key = freshKeys();
   const next = (): ArtifactRecord => made[nth++ % KEPT] ?? spare;

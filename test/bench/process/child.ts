@@ -2,24 +2,25 @@
  * A process of its own for whatever is measured, so that its processor time is its own. It does one thing after the
  * other as its parent asks, and imports nothing before it is asked to.
  */
+import type { Place } from '../house.ts';
 import { ownUsage } from '../measure.ts';
 import type { Slicing } from './slicing.ts';
 
 const tasks = {
   usage: async () => ownUsage(),
-  serveCurfew: async (order: { folder: string; port: number; cheapHashing: boolean; people: number }) =>
+  serveCurfew: async (order: { place: Place; port: number; cheapHashing: boolean; people: number }) =>
     (await import('./curfew.ts')).serveCurfew(order),
   serveMapProvider: async (order: { port: number }) => (await import('./map-provider.ts')).serveMapProvider(order),
   serveKoa: async (order: { port: number }) => (await import('./koa.ts')).serveKoa(order),
   sign: async (order: Slicing & { alg: 'ES256' | 'EdDSA' | 'RS256' }) => (await import('./signing.ts')).sign(order),
   hash: async (order: { seconds: number }) => (await import('./hashing.ts')).hash(order),
   upsert: async (order: Slicing & { folder: string }) => (await import('./upserts.ts')).upsert(order),
-  saveAndFind: async (order: Slicing & { folder: string }) => (await import('./artifacts.ts')).saveAndFind(order),
-  commitSignOuts: async (order: { folder: string; artifacts: number[]; grants: number[]; times: number }) =>
+  saveAndFind: async (order: Slicing & { place: Place }) => (await import('./artifacts.ts')).saveAndFind(order),
+  commitSignOuts: async (order: { place: Place; artifacts: number[]; grants: number[]; times: number }) =>
     (await import('./sign-outs.ts')).commitSignOuts(order),
-  signOutEveryone: async (order: { folder: string; sessions: number }) =>
+  signOutEveryone: async (order: { place: Place; sessions: number }) =>
     (await import('./sign-outs.ts')).signOutEveryone(order),
-  oweDeliveries: async (order: { folder: string; uris: string[]; perClient: number }) =>
+  oweDeliveries: async (order: { place: Place; uris: string[]; perClient: number }) =>
     (await import('./deliveries.ts')).oweDeliveries(order),
   deliver: async () => (await import('./deliveries.ts')).deliver(),
   postRaw: async (order: { uris: string[]; seconds: number }) => (await import('./deliveries.ts')).postRaw(order),

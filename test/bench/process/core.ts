@@ -4,11 +4,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { composeCore, type Core } from '../../../src/compose.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import type { ArtifactRecord, ClientSessionRecord } from '../../../src/store/records.ts';
-import { configure } from '../house.ts';
+import { configure, type Place } from '../house.ts';
 
-export function openCore(folder: string, others: Record<string, unknown> = {}): Promise<Core> {
+export function openCore(place: Place, others: Record<string, unknown> = {}): Promise<Core> {
   const log = createLog({ level: 'warn', destination: 'stderr' });
-  return composeCore(configure(folder, { port: 1, ...others }), log);
+  return composeCore(configure(place, { port: 1, ...others }), log);
 }
 
 const LIFETIME_MS = 86_400_000;
@@ -53,21 +53,23 @@ function clientSessionOf(of: { accountId: string; clientId: string; grantId: str
   };
 }
 
-const AT_ONCE = 5000;
+/** SQLite's share commits; a server's wait for connections, and for no longer than an answer may take. */
+const AT_ONCE = { sqlite: 5000, mongodb: 500 };
 
-/** Saves that many, some thousand at a time: they share commits. */
-export async function inBulk(count: number, save: (nth: number) => Promise<void>): Promise<void> {
-  for (let from = 0; from < count; from += AT_ONCE) {
-    const size = Math.min(AT_ONCE, count - from);
+/** Saves that many, as many at a time as the store likes. */
+export async function inBulk({ config }: Core, count: number, save: (nth: number) => Promise<void>): Promise<void> {
+  const atOnce = AT_ONCE[config.store.engine];
+  for (let from = 0; from < count; from += atOnce) {
+    const size = Math.min(atOnce, count - from);
     await Promise.all(Array.from({ length: size }, (_, nth) => save(from + nth)));
   }
 }
 
 /** Saves the Client Sessions of accounts, each with one token. */
 export function saveSessions(
-  { store }: Core,
+  core: Core,
   count: number,
   of: (nth: number) => { accountId: string; clientId: string; grantId: string },
 ): Promise<void> {
-  return inBulk(count, (nth) => store.artifacts.save(artifactOf(of(nth)), clientSessionOf(of(nth))));
+  return inBulk(core, count, (nth) => core.store.artifacts.save(artifactOf(of(nth)), clientSessionOf(of(nth))));
 }

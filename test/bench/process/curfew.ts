@@ -1,20 +1,20 @@
 /** Curfew itself, as `main` starts it, with people in it. */
 import { startServer } from '../../../src/server.ts';
 import { createLog } from '../../../src/platform/log.ts';
-import { CHEAP_HASHING, configure, PASSWORD, usernameOf } from '../house.ts';
+import { CHEAP_HASHING, configure, PASSWORD, type Place, usernameOf } from '../house.ts';
 
 export async function serveCurfew({
-  folder,
+  place,
   port,
   cheapHashing,
   people,
 }: {
-  readonly folder: string;
+  readonly place: Place;
   readonly port: number;
   readonly cheapHashing: boolean;
   readonly people: number;
 }): Promise<null> {
-  const config = configure(folder, { port });
+  const config = configure(place, { port });
   const log = createLog({ level: 'warn', destination: 'stderr' });
   const { core } = await startServer(
     cheapHashing ? { ...config, passwordHashing: CHEAP_HASHING } : config,

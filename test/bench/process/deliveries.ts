@@ -3,18 +3,18 @@ import { generateKeyPair, SignJWT } from 'jose';
 import { Agent } from 'undici';
 
 import type { Core } from '../../../src/compose.ts';
-import { SECRET } from '../house.ts';
+import { type Place, SECRET } from '../house.ts';
 import { openCore, saveSessions } from './core.ts';
 
 let core: Core | undefined;
 
 /** Signs everyone out, so that each Client is owed `perClient` Logout Tokens, and tells nobody yet. */
 export async function oweDeliveries({
-  folder,
+  place,
   uris,
   perClient,
 }: {
-  readonly folder: string;
+  readonly place: Place;
   readonly uris: readonly string[];
   readonly perClient: number;
 }): Promise<{ owed: number }> {
@@ -26,7 +26,7 @@ export async function oweDeliveries({
     backchannel_logout_uri: uri,
     backchannel_logout_session_required: true,
   }));
-  core = await openCore(folder, { clients });
+  core = await openCore(place, { clients });
   await saveSessions(core, perClient * uris.length, (nth) => ({
     accountId: `account-${nth}`,
     clientId: `app-${nth % uris.length}`,

@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 import type { Core } from '../../../src/compose.ts';
 import type { SignOutScope } from '../../../src/store/records.ts';
+import type { Place } from '../house.ts';
 import { median } from '../measure.ts';
 import { artifactOf, inBulk, openCore, saveSessions } from './core.ts';
 
@@ -10,22 +11,22 @@ export type Commit = { readonly count: number; readonly milliseconds: number };
 
 /** The commit of a Sign-out of one account, by how many artifacts or Grants it has. */
 export async function commitSignOuts({
-  folder,
+  place,
   artifacts,
   grants,
   times,
 }: {
-  readonly folder: string;
+  readonly place: Place;
   readonly artifacts: readonly number[];
   readonly grants: readonly number[];
   readonly times: number;
 }): Promise<{ artifacts: Commit[]; grants: Commit[] }> {
-  const core = await openCore(folder);
+  const core = await openCore(place);
   const ofArtifacts = (count: number) => `with-${count}-artifacts`;
   const ofGrants = (count: number, nth: number) => `with-${count}-grants-${nth}`;
   for (const count of artifacts) {
     const accountId = ofArtifacts(count);
-    await inBulk(count, (nth) =>
+    await inBulk(core, count, (nth) =>
       core.store.artifacts.save(artifactOf({ accountId, clientId: 'app', grantId: `${accountId}-${nth % 10}` })),
     );
   }
@@ -61,10 +62,10 @@ export async function commitSignOuts({
 
 /** Everyone at once: the write, and how fast and how smoothly what it owes is written afterwards. */
 export async function signOutEveryone({
-  folder,
+  place,
   sessions,
 }: {
-  readonly folder: string;
+  readonly place: Place;
   readonly sessions: number;
 }): Promise<{
   writeMs: number;
@@ -81,7 +82,7 @@ export async function signOutEveryone({
     backchannel_logout_uri: `http://127.0.0.1:9/app-${nth}`,
     backchannel_logout_session_required: true,
   }));
-  const core = await openCore(folder, { clients });
+  const core = await openCore(place, { clients });
   await saveSessions(core, sessions, (nth) => ({
     accountId: `account-${Math.floor(nth / 4)}`,
     clientId: `app-${nth % 10}`,

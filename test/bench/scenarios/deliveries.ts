@@ -7,6 +7,7 @@ import { ownRoot } from '../load/certificate.ts';
 import { openSink, type Sink } from '../load/sink.ts';
 import { type Rate, rateOf, type Slice, type Usage } from '../measure.ts';
 import { paceOf } from '../options.ts';
+import { named } from '../results.ts';
 
 const CLIENTS = 64;
 /** More than can be told in the time of all slices. */
@@ -35,19 +36,22 @@ async function deliveries(bench: Bench): Promise<void> {
       { env },
     );
     bench.results.rate(`signed post, ${kind}`, raw, { limit: true });
-    bench.tell(`  ${kind}, Curfew`);
-    const rate = await bench.apart(
-      `deliveries-${kind}`,
-      async (child) => {
-        const pace = paceOf(bench.options);
-        const owed = MOST_PER_SECOND * (pace.warmUpSeconds + pace.slices * pace.sliceSeconds);
-        await child.ask('oweDeliveries', { folder: bench.folder(), uris, perClient: Math.ceil(owed / CLIENTS) });
-        await child.ask('deliver');
-        return sample(bench, sink, () => child.usage());
-      },
-      { env },
-    );
-    bench.results.rate(`deliveries, ${kind}`, rate);
+    for (const engine of bench.engines) {
+      bench.tell(`  ${kind}, ${named('Curfew', engine)}`);
+      const rate = await bench.apart(
+        named(`deliveries-${kind}`, engine),
+        async (child) => {
+          const pace = paceOf(bench.options);
+          const owed = MOST_PER_SECOND * (pace.warmUpSeconds + pace.slices * pace.sliceSeconds);
+          const perClient = Math.ceil(owed / CLIENTS);
+          await child.ask('oweDeliveries', { place: bench.place(engine), uris, perClient });
+          await child.ask('deliver');
+          return sample(bench, sink, () => child.usage());
+        },
+        { env },
+      );
+      bench.results.rate(named(`deliveries, ${kind}`, engine), rate);
+    }
     bench.results.share(`deliveries, ${kind}`, `signed post, ${kind}`);
     await sink.close();
   }

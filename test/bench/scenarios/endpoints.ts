@@ -3,16 +3,22 @@ import type { Bench, Peopled, Scenario } from '../bench.ts';
 import { clientCredentials, codeExchange, introspection, refresh, userinfo } from '../load/loads.ts';
 import { type Load, runInTurn } from '../measure.ts';
 import { paceOf } from '../options.ts';
+import { named } from '../results.ts';
 import { MAP } from '../targets.ts';
 
 async function beside(bench: Bench, id: string, load: (server: Peopled) => Load, scale = 1): Promise<void> {
-  const servers = [await bench.curfew(), await bench.mapProvider()];
-  const [curfew, map] = await runInTurn(
+  const servers = [await bench.mapProvider()];
+  for (const engine of bench.engines) servers.push(await bench.curfew(engine));
+  const [map, ...curfews] = await runInTurn(
     servers.map((server) => ({ load: load(server), usage: server.endpoint.usage })),
     paceOf(bench.options, scale),
   );
-  if (curfew === undefined || map === undefined) throw new Error('nothing was measured');
-  bench.results.rate(id, curfew);
+  for (const [nth, engine] of bench.engines.entries()) {
+    const curfew = curfews[nth];
+    if (curfew === undefined) throw new Error('nothing was measured');
+    bench.results.rate(named(id, engine), curfew);
+  }
+  if (map === undefined) throw new Error('nothing was measured');
   bench.results.rate(MAP(id), map, { limit: true });
   bench.results.share(id, MAP(id));
   bench.results.share(id, 'form post, bare Koa');

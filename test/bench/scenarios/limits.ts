@@ -5,6 +5,7 @@ import { connectTo } from '../load/endpoint.ts';
 import { formPost } from '../load/loads.ts';
 import { runInTurn } from '../measure.ts';
 import { paceOf } from '../options.ts';
+import { named } from '../results.ts';
 
 const LIMIT = { limit: true };
 
@@ -28,16 +29,20 @@ async function http({ options, results, apart }: Bench): Promise<void> {
   });
 }
 
-async function store({ options, results, apart, folder, tell }: Bench): Promise<void> {
+async function store({ options, results, apart, folder, engines, place, tell }: Bench): Promise<void> {
   const pace = paceOf(options, 0.6);
   tell('  rows, SQLite FULL');
   const rows = await apart('upserts', (child) => child.ask('upsert', { folder: folder(), pace }));
   results.rate('row, one a commit', rows.single, LIMIT);
   results.rate('row, 32 a commit', rows.grouped, LIMIT);
-  tell('  artifacts');
-  const artifacts = await apart('artifacts', (child) => child.ask('saveAndFind', { folder: folder(), pace }));
-  results.rate('artifact save, 32 at once', artifacts.save);
-  results.rate('artifact find', artifacts.find);
+  for (const engine of engines) {
+    tell(`  ${named('artifacts', engine)}`);
+    const { save, find } = await apart(named('artifacts', engine), (child) =>
+      child.ask('saveAndFind', { place: place(engine), pace }),
+    );
+    results.rate(named('artifact save, 32 at once', engine), save);
+    results.rate(named('artifact find', engine), find);
+  }
   results.share('artifact save, 32 at once', 'row, 32 a commit');
 }
 

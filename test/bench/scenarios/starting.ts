@@ -7,38 +7,48 @@ import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 
 import type { Bench, Scenario } from '../bench.ts';
-import { freePort, writeConfiguration } from '../house.ts';
+import type { Engine } from '../engines.ts';
+import { freePort, type Place, writeConfiguration } from '../house.ts';
 import { median } from '../measure.ts';
+import { named } from '../results.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 /** Long enough for what a start leaves behind to be collected or not. */
 const SETTLE_MS = 500;
 const READY_WITHIN_MS = 20_000;
 
-async function starting({ options, results, folder, tell }: Bench): Promise<void> {
-  const data = folder();
+async function starting(bench: Bench): Promise<void> {
+  for (const engine of bench.engines) await startingOn(bench, engine);
+}
+
+async function startingOn({ options, results, folder, place, tell }: Bench, engine: Engine): Promise<void> {
+  const data = place(engine);
   const cache = join(folder(), 'compile-cache');
   const times = options.quick ? 3 : 5;
   const plain: Start[] = [];
   const cached: Start[] = [];
-  tell('  first start: makes keyring, schema and signing keys');
-  results.value('start to ready, first', (await startOnce(data, { NODE_COMPILE_CACHE: cache })).readyMs, 'ms');
+  tell(`  first start on ${engine}: makes keyring, schema and signing keys`);
+  results.value(
+    named('start to ready, first', engine),
+    (await startOnce(data, { NODE_COMPILE_CACHE: cache })).readyMs,
+    'ms',
+  );
   for (let nth = 0; nth < times; nth++) {
     tell(`  start ${nth + 1} of ${times}`);
     plain.push(await startOnce(data, { NODE_DISABLE_COMPILE_CACHE: '1' }));
     cached.push(await startOnce(data, { NODE_COMPILE_CACHE: cache }));
   }
-  results.value('start to ready', median(plain.map(({ readyMs }) => readyMs)), 'ms');
-  results.value('start to ready, compile cache', median(cached.map(({ readyMs }) => readyMs)), 'ms');
+  results.value(named('start to ready', engine), median(plain.map(({ readyMs }) => readyMs)), 'ms');
+  results.value(named('start to ready, compile cache', engine), median(cached.map(({ readyMs }) => readyMs)), 'ms');
   const idle = median(cached.map(({ rssMiB }) => rssMiB));
-  if (!Number.isNaN(idle)) results.value('memory, idle', idle, 'MiB');
+  if (!Number.isNaN(idle)) results.value(named('memory, idle', engine), idle, 'MiB');
 }
 
 type Start = { readonly readyMs: number; readonly rssMiB: number };
 
-async function startOnce(folder: string, env: Record<string, string>): Promise<Start> {
+async function startOnce(place: Place, env: Record<string, string>): Promise<Start> {
   const port = await freePort();
-  const file = writeConfiguration(folder, { port });
+  const file = writeConfiguration(place, { port });
   const began = performance.now();
   const server = spawn(process.execPath, [MAIN, '--config', file], {
     env: { ...process.env, ...env },

@@ -20,7 +20,7 @@ type Asked<Repository> = { readonly [method in keyof Repository]: () => Promise<
 
 /** Every question the port can be asked: one that is added to the port and not here does not compile. */
 const questions = (store: Store) => {
-  const { accounts, artifacts, catalogue, deliveries, revocations } = store;
+  const { accounts, artifacts, catalogue, deliveries, revocations, transfer } = store;
   const signOut = {
     ...signOutOf('one', 'account:alice'),
     status: 'pending',
@@ -106,6 +106,16 @@ const questions = (store: Store) => {
       counts: () => deliveries.counts({}),
       revive: () => deliveries.revive({ now: start, deadlineAt: at(1) }),
     } satisfies Asked<Store['deliveries']>,
+    transfer: {
+      rows: () => transfer.rows('accounts', { limit: 1, aliveAt: start }),
+      count: () => transfer.count('accounts', start),
+      isEmpty: () => transfer.isEmpty(),
+      unfinished: () => transfer.unfinished(),
+      begin: () => transfer.begin('note'),
+      note: () => transfer.note({ from: 'note', to: null }),
+      write: () => transfer.write('facts', [{ id: 'fact', value: 'value' }]),
+      clear: () => transfer.clear(),
+    } satisfies Asked<Store['transfer']>,
     store: {
       ping: () => store.ping(),
       sweep: () => store.sweep({ now: start, limit: 1 }),

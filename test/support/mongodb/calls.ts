@@ -1,0 +1,227 @@
+/**
+ * Every method of the port with the arguments by which the house asks it, about rows of a filled store (filled.ts). A method
+ * that is added to the port and not to this table does not compile.
+ */
+import type { Store } from '../../../src/store/port.ts';
+import {
+  account,
+  artifact,
+  at,
+  client,
+  clientSession,
+  day,
+  delivery,
+  hour,
+  identifiers,
+  signingKey,
+  signOutOf,
+  start,
+  year,
+} from '../records.ts';
+import { everyone, leased, livingSession, pendingSignOut, recorded, rowId } from './filled.ts';
+
+type Room = 'accounts' | 'catalogue' | 'artifacts' | 'revocations' | 'deliveries';
+type ArgumentsOf<Asked> = Asked extends (...given: infer Given) => unknown ? Readonly<Given> : never;
+type Table = {
+  readonly [Name in Room]: {
+    readonly [Method in keyof Required<Store[Name]>]: readonly ArgumentsOf<Required<Store[Name]>[Method]>[];
+  };
+} & { readonly store: { readonly [Method in 'ping' | 'inspect' | 'sweep']: readonly unknown[][] } };
+
+/** A Sign-out of everyone that is under way, as the fan-out sees it: whoever lives is still to be ended. */
+const underWay = { ...everyone, id: 'under-way', epochBefore: 1 };
+const claim = (clientId: string, limit: number) => ({ clientId, now: start, leaseUntil: at(60), limit });
+const page = { after: rowId(1, 'living'), limit: 20 };
+const told = {
+  status: 'delivered',
+  attempts: 1,
+  refusals: 0,
+  nextAttemptAt: null,
+  lastAttemptAt: start,
+  lastOutcome: 'answered 200',
+} as const;
+
+/** Several lists of arguments are several ways to ask. */
+const tableFor = (rows: number): Table => ({
+  accounts: {
+    insert: [
+      [account('new-person'), identifiers('new-person')],
+      [account('another-person'), identifiers('person-7')],
+    ],
+    find: [['person-7'], ['nobody']],
+    findByIdentifier: [[identifiers('person-7').email], ['nobody']],
+    list: [[{ limit: 20 }], [{ after: 'person-5', limit: 20 }]],
+    count: [[]],
+    setPassword: [
+      [
+        {
+          accountId: 'person-8',
+          hash: 'another',
+          changedAt: at(1),
+          signOut: signOutOf('of-a-password', 'account:person-8'),
+        },
+      ],
+      [{ accountId: 'person-7', hash: 'another', changedAt: at(1), expected: 'not that' }],
+    ],
+    setStatus: [
+      [{ accountId: 'person-9', status: 'disabled', signOut: signOutOf('of-a-status', 'account:person-9') }],
+      [{ accountId: 'nobody', status: 'deleted' }],
+    ],
+    throttle: [['failure-7']],
+    addFailure: [
+      [{ key: 'failure-8', now: start, delaySeconds: () => 1 }],
+      [{ key: 'new-failure', now: start, delaySeconds: () => 1 }],
+    ],
+    clearFailures: [['failure-9']],
+    countAttempt: [
+      [{ key: 'attempt-7', windowStart: start, expiresAt: at(60) }],
+      [{ key: 'attempt-8', windowStart: at(60), expiresAt: at(120) }],
+      [{ key: 'new-attempt', windowStart: start, expiresAt: at(60) }],
+    ],
+  },
+  catalogue: {
+    saveClient: [[client('client-7')], [client('new-client')]],
+    reinstateClient: [['client-7']],
+    findClient: [['client-7'], ['none']],
+    listClients: [[{ after: 'client-5', limit: 20 }]],
+    deleteClient: [['client-8', signOutOf('of-a-client', 'client:client-8')]],
+    addSigningKey: [[signingKey('key-0')], [signingKey('new-key')]],
+    retireSigningKey: [['key-0', at(day)]],
+    removeSigningKey: [['key-2']],
+    listSigningKeys: [[]],
+    settle: [
+      ['fact-7', 'otherwise'],
+      ['new-fact', 'so'],
+    ],
+    fact: [['fact-7'], ['none']],
+  },
+  artifacts: {
+    save: [
+      [artifact('token-7', { stamps: livingSession(7, rows).stamps }), livingSession(7, rows)],
+      [artifact('new-token'), clientSession('new-grant')],
+      [artifact('late-token'), clientSession(rowId(7, 'ended'))],
+    ],
+    insert: [
+      [artifact('token-8'), start],
+      [artifact('token-9'), at(day)],
+      [artifact('other-token'), start],
+    ],
+    find: [
+      [artifact('token-7').key, start],
+      [artifact('none').key, start],
+    ],
+    findByUid: [['Session', 'browser-7', start]],
+    findByUserCode: [['code-7', start]],
+    consume: [[artifact('token-10').key, start]],
+    destroy: [[artifact('token-11').key]],
+    sessionsOf: [['person-7', start]],
+  },
+  revocations: {
+    epochs: [[['everyone', 'account:person-7', 'client:app-1', 'session:raised-7', `grant:${rowId(7, 'living')}`]]],
+    stand: [[livingSession(7, rows).stamps]],
+    movedBySignOut: [[livingSession(7, rows).stamps]],
+    signedOutAt: [['client:client-7']],
+    revokeGrant: [
+      ['revoked-7', at(1)],
+      ['new-grant', at(1)],
+    ],
+    signOut: [[signOutOf('new-sign-out', 'account:person-10')], [pendingSignOut(7)]],
+    findSignOut: [['pending-7'], ['complete-7'], ['none']],
+    listSignOuts: [[20]],
+    pendingSignOuts: [[100]],
+    leaseSignOut: [[{ signOut: recorded(pendingSignOut(7)), holder: 'this', now: start, leaseUntil: at(15) }]],
+    sessionsToEnd: [
+      [underWay, page],
+      ...(
+        [
+          { kind: 'client', clientId: 'app-1' },
+          { kind: 'connection', connectionId: 'connection-2' },
+          { kind: 'account', accountId: 'person-7' },
+          { kind: 'account-except', accountId: 'person-7', sessionUid: 'browser-7' },
+          { kind: 'device', accountId: 'person-7', grantId: rowId(7, 'living') },
+          { kind: 'browser', accountId: 'person-7', sessionUid: 'browser-7' },
+        ] as const
+      ).map((scope) => [{ ...underWay, scope }, { limit: 20 }] as const),
+    ],
+    fanOut: [
+      [
+        {
+          signOut: recorded(pendingSignOut(9)),
+          ended: [rowId(20, 'living'), rowId(21, 'living'), rowId(22, 'living')],
+          deliveries: [delivery(rowId(7, 'pending')), delivery('new-delivery', { status: 'delivered' })],
+        },
+      ],
+    ],
+    completeSignOut: [[recorded(pendingSignOut(8))]],
+    findClientSession: [[rowId(7, 'living')]],
+    clientSessionsOf: [['person-7'], ['person-7', { after: rowId(2, 'living'), limit: 2 }]],
+    endedBy: [['everyone', { after: rowId(1, 'ended'), limit: 20 }]],
+    touchClientSession: [
+      [{ grantId: rowId(7, 'living'), lastUsedAt: at(7) }],
+      [{ grantId: rowId(7, 'ended'), lastUsedAt: at(7), selfContainedUntil: at(60) }],
+    ],
+    reach: [[{ kind: 'everyone' }], [{ kind: 'account-except', accountId: 'person-7', sessionUid: 'browser-7' }]],
+    ended: [['everyone']],
+  },
+  deliveries: {
+    clientsDue: [[start]],
+    claim: [[claim('app-0', 5)], [claim('nobody', 5)]],
+    settle: [[{ ...leased, ...told }]],
+    release: [[[leased, { id: rowId(8, 'pending'), fence: 7 }]]],
+    nextDueAt: [[]],
+    find: [[rowId(7, 'pending')]],
+    list: (
+      [
+        {},
+        { status: 'rejected' },
+        { clientId: 'app-1' },
+        { signOutId: 'everyone' },
+        { signOutId: 'complete-1' },
+        { accountId: 'person-7' },
+        { status: 'abandoned', clientId: 'app-2' },
+        { status: 'rejected', signOutId: 'everyone' },
+      ] as const
+    ).map((filter) => [{ ...filter, page: { after: rowId(2, 'abandoned'), limit: 20 } }] as const),
+    counts: [[{}], [{ signOutId: 'complete-1' }]],
+    revive: (
+      [{ limit: 5 }, { clientId: 'app-3', limit: 5 }, { ids: [rowId(10, 'rejected'), rowId(11, 'abandoned')] }] as const
+    ).map((which) => [{ ...which, now: start, deadlineAt: at(day) }] as const),
+  },
+  store: {
+    ping: [[]],
+    inspect: [[]],
+    sweep: [
+      [{ now: start, limit: 50 }],
+      // Everything is old by then, and most of it may not go.
+      [{ now: at(3 * year + hour), limit: 50 }],
+    ],
+  },
+});
+
+export type Call = {
+  /** As `room.method`. */
+  readonly method: string;
+  readonly given: readonly unknown[];
+  /** Asks with these arguments or with others. */
+  ask(store: Store, given?: readonly unknown[]): Promise<unknown>;
+};
+
+/** Every way to ask, for a store that was filled with so many rows. */
+export function callsFor(rows: number): readonly Call[] {
+  return Object.entries(tableFor(rows)).flatMap(([room, methods]) =>
+    Object.entries(methods as Record<string, readonly (readonly unknown[])[]>).flatMap(([method, ways]) =>
+      ways.map((given): Call => {
+        return {
+          method: room === 'store' ? method : `${room}.${method}`,
+          given,
+          async ask(store, instead = given) {
+            const asked = room === 'store' ? store : store[room as Room];
+            return (asked as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>)[method]?.(
+              ...instead,
+            );
+          },
+        };
+      }),
+    ),
+  );
+}
