@@ -49,15 +49,7 @@ export { systemClock } from './platform/clock.ts';
 export { createLog } from './platform/log.ts';
 export { randomSecret } from './platform/random.ts';
 export { formatProblems, readConfig } from './config/read.ts';
-export {
-  migrateStore,
-  openStore,
-  openStoreReader,
-  openStoreToFill,
-  storeIsThere,
-  storeName,
-  storeUrl,
-} from './open-store.ts';
+export { migrateStore, openStoreReader, openStoreToFill, storeIsThere, storeName, storeUrl } from './open-store.ts';
 export { readReceipt, receiptJson, scopeText } from './revocation/receipt.ts';
 export { REASONS } from './revocation/sign-out.ts';
 export { copySource, copyStore, countKinds, isSameSource, unfinishedCopy } from './store/copy.ts';

@@ -46,7 +46,7 @@ export async function openStoreAndKeyring(config: Config): Promise<Opened> {
  * Opens a store without its keys. What is sealed in it cannot be read so; epochs, counts and digests can. Throws
  * StoreUnusable for one that holds a part of another: what is missing there may be the end of somebody's access.
  */
-export async function openStore(config: StoreConfig): Promise<Store> {
+async function openStore(config: StoreConfig): Promise<Store> {
   const store = await openStoreToFill(config);
   try {
     const source = await unfinishedCopy(store.transfer);

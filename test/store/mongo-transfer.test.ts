@@ -88,5 +88,5 @@ test('a document that does not fit its schema is refused aloud', async () => {
   const [account] = await rowsOf(store, 'accounts');
   if (account === undefined) throw new Error('nobody is there');
   const broken = { ...account, createdAt: 'yesterday' as unknown as Date };
-  await expect(store.transfer.write('accounts', [broken])).rejects.toThrow();
+  await expect(store.transfer.write('accounts', [broken])).rejects.toThrow('write accounts');
 });
