@@ -1,0 +1,80 @@
+/**
+ * Who may come in through a connection.
+ *
+ * Invariant: a rule that is set lets in only whom it plainly names; an address counts only if it is verified; and an empty
+ * list lets in nobody. It refuses to know who anybody is here.
+ */
+import { domainToASCII } from 'node:url';
+
+import { parseEmail } from '../accounts/identifiers.ts';
+import type { UpstreamPerson } from './claims.ts';
+
+/** Absent: no such rule. Where both are set, both must be met. */
+export type AdmissionPolicy = {
+  /** Exactly these, without their subdomains. International ones in either form. */
+  readonly emailDomains?: readonly string[] | undefined;
+  /** Exactly these, in their very case; one of them is enough. */
+  readonly groups?: readonly string[] | undefined;
+};
+
+export type Admission =
+  | { readonly admitted: true }
+  | {
+      readonly refused: 'email-missing' | 'email-unverified' | 'email-domain' | 'group';
+      /** For the person. */
+      readonly reason: string;
+    };
+
+export function admit({
+  person: { email, emailVerified, groups },
+  policy,
+}: {
+  readonly person: UpstreamPerson;
+  readonly policy: AdmissionPolicy;
+}): Admission {
+  const { emailDomains, groups: allowedGroups } = policy;
+  if (emailDomains !== undefined) {
+    if (email === undefined) {
+      return refuse(
+        'email-missing',
+        'Your organisation did not tell us your e-mail address, which decides who may sign in here.',
+      );
+    }
+    if (!emailVerified) {
+      return refuse(
+        'email-unverified',
+        'Your organisation has not confirmed that your e-mail address is yours. Only confirmed addresses may sign in here.',
+      );
+    }
+    const domain = domainOf(email);
+    if (!emailDomains.some((allowed) => parseEmailDomain(allowed) === domain)) {
+      return refuse('email-domain', 'People with an e-mail address like yours may not sign in here.');
+    }
+  }
+  if (allowedGroups !== undefined && !allowedGroups.some((allowed) => groups.includes(allowed))) {
+    return refuse(
+      'group',
+      'You are not in a group that may sign in here. Whoever runs your organisation’s accounts can add you.',
+    );
+  }
+  return { admitted: true };
+}
+
+/**
+ * A domain as an operator writes it, in the form in which it is compared; undefined where it is none. Only what operators
+ * write is converted: an address from outside that is not ASCII already is no address here (`parseEmail`), so that no
+ * look-alike is ever folded into a domain that is let in.
+ */
+export function parseEmailDomain(written: string): string | undefined {
+  // Before conversion, which drops what follows the host of a URL.
+  if (/[\s/:@?#%\\*[\]]/.test(written)) return undefined;
+  const domain = domainToASCII(written).toLowerCase();
+  return 'email' in parseEmail(`a@${domain}`) ? domain : undefined;
+}
+
+const domainOf = (email: string): string => email.slice(email.indexOf('@') + 1).toLowerCase();
+
+const refuse = (refused: Extract<Admission, { refused: string }>['refused'], reason: string): Admission => ({
+  refused,
+  reason,
+});
