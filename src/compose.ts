@@ -13,6 +13,7 @@ import { createPasswordPolicy } from './authn/password-policy.ts';
 import { createSignIn } from './authn/sign-in.ts';
 import { createThrottle } from './authn/throttle.ts';
 import type { Config } from './config.ts';
+import { createConnections } from './connections/connections.ts';
 import { createDeliveryWorker } from './delivery/worker.ts';
 import { createArtifactAdapter } from './oidc/artifact-adapter.ts';
 import { createBrowserSessions } from './oidc/browser-session.ts';
@@ -132,6 +133,17 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     log,
   });
 
+  const connections = createConnections({
+    config,
+    store,
+    accounts,
+    keyring,
+    clock,
+    log,
+    fetch: outbound.fetch,
+    signOuts,
+  });
+
   const signingKeys = createSigningKeys({ catalogue: store.catalogue, keyring, clock });
   const devices = deviceSealer(keyring);
   const views = createViews({ directory: fileURLToPath(new URL('../views', import.meta.url)), cache: true });
@@ -192,6 +204,7 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     fanOut,
     deliveries,
     clients,
+    connections,
     signingKeys,
     provider,
     devices,
@@ -229,6 +242,7 @@ export async function composeWeb(core: Core) {
     throttle: core.throttle,
     signOuts,
     clients: core.clients,
+    connections: core.connections,
     devices: core.devices,
     provider,
     interactions: createInteractions(provider.current),
@@ -240,6 +254,7 @@ export async function composeWeb(core: Core) {
     }),
   });
   await core.clients.recordConfiguration();
+  await core.connections.recordConfiguration();
   const handle = app.callback();
   const listener: RequestListener = (request, response) => void handle(request, response);
   return {

@@ -7,10 +7,14 @@
  */
 import { z } from 'zod';
 import { type ClientEntry, ClientMetadata, rule } from './config/client-metadata.ts';
+import { Connection, type ConnectionEntry } from './config/connections.ts';
+import { isLoopbackHost } from './config/loopback.ts';
 import { isRefusal, parseStoreAddress } from './config/store-address.ts';
 import { parseAllowEntry } from './platform/addresses.ts';
 
 export type { ClientEntry } from './config/client-metadata.ts';
+export type { ConnectionEntry, OidcConnectionEntry, SamlConnectionEntry } from './config/connections.ts';
+export { isLoopbackHost } from './config/loopback.ts';
 
 /** The environment. `CURFEW_CONFIG` names the configuration file; nothing else is read from it. */
 export const environment = (): Readonly<Record<string, string | undefined>> => process.env;
@@ -132,10 +136,9 @@ export const ConfigSchema = z
       .prefault({}),
     clients: z.array(ClientMetadata).default([]).describe('The apps that sign people in here.'),
     connections: z
-      .array(z.unknown())
-      .max(0, { error: `upstream connections are ${NOT_YET}` })
+      .array(Connection)
       .default([])
-      .describe('Upstream identity providers; none by this version.'),
+      .describe('Upstream identity providers that may vouch for people: OpenID Connect and SAML.'),
     resources: z.array(Resource).default([]).describe('APIs that clients may ask tokens for (RFC 8707).'),
     scopes: z
       .record(scope, z.string().min(1))
@@ -203,7 +206,7 @@ export type Config = Omit<
   issuer: string;
   store: StoreConfig;
   mail: null;
-  connections: never[];
+  connections: ConnectionEntry[];
   clients: ClientEntry[];
   resources: (Parsed['resources'][number] & { audience: string })[];
 };
@@ -219,12 +222,6 @@ export type ConfigProblem = {
   problem: string;
   fix: string;
 };
-
-/** Whether a URL's host is this machine by its very name: `localhost`, `*.localhost` (RFC 6761 §6.3), 127.0.0.0/8, `[::1]`. */
-export function isLoopbackHost(hostname: string): boolean {
-  const host = hostname.toLowerCase().replace(/\.$/, '');
-  return host === '[::1]' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host) || /^(.+\.)?localhost$/.test(host);
-}
 
 // Apps compare the issuer character by character (OpenID Connect Discovery §4.3): it has exactly one spelling.
 function refuseIssuer(text: string): ReturnType<typeof rule> | undefined {

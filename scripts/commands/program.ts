@@ -9,6 +9,7 @@ import { Command, CommanderError } from 'commander';
 import { serve } from '../../src/server.ts';
 import { accountCommands } from './account.ts';
 import { clientCommands } from './client.ts';
+import { connectionCommands } from './connection.ts';
 import { deliveryCommands } from './delivery.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainFault, openHouse, type Shell } from './house.ts';
@@ -54,6 +55,7 @@ export async function run(typed: readonly string[], streams: Streams, interrupts
     .action(() => shell.alone(async () => (await serve({ configFile: shell.configFile })) as ExitCode));
   accountCommands(program, shell);
   clientCommands(program, shell);
+  connectionCommands(program, shell);
   signOutCommand(program, shell);
   deliveryCommands(program, shell);
   keysCommands(program, shell);

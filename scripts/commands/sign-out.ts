@@ -134,8 +134,9 @@ async function aimOf(core: Core, { account, client, connection }: Options): Prom
   return { scope: { kind: 'everyone' }, words: 'everyone' };
 }
 
-/** Somebody is signed in through it, or was until a Sign-out. None can be configured in this version. */
+/** It is configured, somebody is signed in through it, or was until a Sign-out. */
 async function isKnownConnection(core: Core, scope: Scope & { readonly kind: 'connection' }): Promise<boolean> {
+  if (core.connections.settingsOf(scope.connectionId) !== null) return true;
   const { accounts } = await core.signOuts.preview(scope);
   return accounts > 0 || (await core.store.revocations.signedOutAt(`connection:${scope.connectionId}`)) !== null;
 }

@@ -47,6 +47,7 @@ const CALLED: Readonly<Record<Kind, string>> = {
   scopes: 'epochs',
   accounts: 'accounts',
   clients: 'apps',
+  connections: 'connections',
   signOuts: 'sign-outs',
   signingKeys: 'signing keys',
   clientSessions: 'client sessions',

@@ -10,7 +10,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Keyring } from '../platform/keyring.ts';
 import { randomId as drawId } from '../platform/random.ts';
 import type { AccountRepository, Page } from '../store/port.ts';
-import type { AccountRecord } from '../store/records.ts';
+import type { AccountRecord, IdentityRecord } from '../store/records.ts';
 import { canonicalIdentifier, parseEmail, parseUsername } from './identifiers.ts';
 
 /** An account, readable. A deleted one has lost its username and e-mail: both are empty. */
@@ -27,7 +27,7 @@ export type AccountView = {
 
 /** Why an account was not created; `problem` is fit to show to whoever asked for it. */
 export type AccountRefusal = {
-  readonly refused: 'username-taken' | 'email-taken' | 'bad-username' | 'bad-email';
+  readonly refused: 'username-taken' | 'email-taken' | 'identity-taken' | 'bad-username' | 'bad-email';
   readonly problem: string;
 };
 
@@ -46,6 +46,10 @@ export type Accounts = {
     readonly email: string;
     readonly admin?: boolean;
     readonly passwordHash?: string;
+    /** False for an address that nobody has vouched for: it is shown, but finds nobody and keeps it from nobody. */
+    readonly emailIdentifies?: boolean;
+    /** The Identity it is made for, as it is kept, by the id that the account is given. */
+    readonly identityFor?: (accountId: string) => Omit<IdentityRecord, 'accountId'>;
   }): Promise<{ readonly account: AccountView } | AccountRefusal>;
   /** By id; null when there is none. Deleted accounts are found, to be shown as such. */
   find(accountId: string): Promise<AccountView | null>;
@@ -96,7 +100,14 @@ export function createAccounts(needs: {
   const viewed = (record: AccountRecord | null): AccountView | null => (record === null ? null : view(record));
 
   return {
-    async create({ username: typedUsername, email: typedEmail, admin = false, passwordHash }) {
+    async create({
+      username: typedUsername,
+      email: typedEmail,
+      admin = false,
+      passwordHash,
+      emailIdentifies = true,
+      identityFor,
+    }) {
       const username = parseUsername(typedUsername);
       if ('refused' in username) return username;
       const email = parseEmail(typedEmail);
@@ -113,10 +124,14 @@ export function createAccounts(needs: {
         password: passwordHash === undefined ? null : { hash: passwordHash, changedAt: createdAt },
         createdAt,
       };
-      const inserted = await store.insert(record, {
-        username: identifierIndex(username.username),
-        email: identifierIndex(email.email),
-      });
+      const inserted = await store.insert(
+        record,
+        {
+          username: identifierIndex(username.username),
+          email: identifierIndex(emailIdentifies ? email.email : username.username),
+        },
+        identityFor?.(id),
+      );
       switch (inserted) {
         case 'inserted':
           return { account: view(record) };
@@ -124,6 +139,8 @@ export function createAccounts(needs: {
           return { refused: 'username-taken', problem: 'This username is taken.' };
         case 'email-taken':
           return { refused: 'email-taken', problem: 'This e-mail address belongs to another account.' };
+        case 'identity-taken':
+          return { refused: 'identity-taken', problem: 'This identity signs in to another account.' };
       }
     },
 

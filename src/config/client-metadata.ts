@@ -157,12 +157,19 @@ export const ClientMetadata = z
       .boolean()
       .default(false)
       .describe('Ours: no consent page, and refresh tokens for offline_access without prompt=consent.'),
+    connection: z
+      .string()
+      .min(1)
+      .describe('The id of the connection whose people this app is for: they are sent there without being asked.')
+      .optional(),
     introspects: z
       .union([z.literal('all'), z.array(z.string().min(1))], { error: 'must be the word all, or a list of client ids' })
       .describe('A resource server: whose tokens it may introspect besides its own. all, or client ids.')
       .optional(),
   })
-  .describe('A Client: OpenID Connect client metadata, plus first_party, introspects and clientSecretFile.');
+  .describe(
+    'A Client: OpenID Connect client metadata, plus first_party, connection, introspects and clientSecretFile.',
+  );
 
 /** Client metadata, parsed. */
 export type ClientMetadata = z.output<typeof ClientMetadata>;

@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { checkClients, type ReadSecret } from './check-clients.ts';
+import { checkConnections, type ReadText } from './check-connections.ts';
 import {
   type Config,
   type ConfigProblem,
@@ -48,6 +49,11 @@ export function readConfig(
     allow: outline.outbound?.allow,
     readSecret: secretReader(base),
   });
+  const checked = checkConnections(outline.connections, outline.clients, {
+    readSecret: secretReader(base),
+    readText: textReader(base),
+  });
+  problems.push(...checked.problems);
   const issuer = outline.issuer ?? guessedIssuer(outline.listen);
   if (issuer === undefined) {
     const fix = 'add the address apps will use, for example issuer: https://id.example.org';
@@ -67,7 +73,7 @@ export function readConfig(
     store: store.config,
     keyringFile: resolve(base, data.keyringFile),
     clients,
-    connections: [],
+    connections: checked.connections,
     resources: data.resources.map((resource) => ({ ...resource, audience: resource.audience ?? resource.identifier })),
   };
   return { ok: true, config, warnings, source };
@@ -107,6 +113,7 @@ type Outline = {
   store?: unknown;
   storePasswordFile?: unknown;
   clients?: unknown;
+  connections?: unknown;
   outbound?: { allow?: unknown } | null;
   resources?: unknown;
 };
@@ -170,6 +177,20 @@ function checkStore(
   const read = secretReader(base)(named);
   if ('problem' in read) return problem(read.problem, read.fix);
   return { config: { ...address, password: read.secret }, problems: [] };
+}
+
+function textReader(base: string): ReadText {
+  return (file) => {
+    const path = resolve(base, file);
+    try {
+      return { text: readFileSync(path, 'utf8') };
+    } catch (cause) {
+      return {
+        problem: `${path} cannot be read (${errorCode(cause)})`,
+        fix: 'correct the path, or put the file there',
+      };
+    }
+  };
 }
 
 function secretReader(base: string): ReadSecret {

@@ -16,7 +16,7 @@ import { type ArtifactRepository, type RevocationRepository, StoreUnavailable } 
 import type { BrowserSession, ClientSessionRecord, FoundArtifact, ScopeKey } from '../store/records.ts';
 import type { ClientDirectory } from './clients.ts';
 import type { DeviceTraits } from './device.ts';
-import { noteEpochs, noteProof, seenConnections, type SignInProof, stampsFor } from './lineage.ts';
+import { noteEpochs, noteProof, seenVouchers, type SignInProof, stampsFor } from './lineage.ts';
 
 /** Fields of the library's payloads that this file looks at, and those Curfew adds. */
 export type Payload = AdapterPayload & {
@@ -161,7 +161,7 @@ function scopesOf(model: string, id: string, payload: Payload): ScopeKey[] {
   const scopes: ScopeKey[] = ['everyone'];
   const accounts = [payload.accountId, payload.session?.accountId, payload.result?.login?.accountId];
   for (const accountId of new Set(accounts)) if (accountId) scopes.push(`account:${accountId}`);
-  if (scopes.length > 1) scopes.push(...seenConnections());
+  if (scopes.length > 1) scopes.push(...seenVouchers());
   const clientId = payload.clientId ?? (model === 'Interaction' ? payload.params?.['client_id'] : undefined);
   if (typeof clientId === 'string') scopes.push(`client:${clientId}`);
   const grantId = model === 'Grant' ? id : payload.grantId;

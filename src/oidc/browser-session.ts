@@ -7,7 +7,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import type { Clock } from '../platform/clock.ts';
-import { noteProof, type SignInProof } from './lineage.ts';
+import { authTimeOf, noteProof, type SignInProof, type UpstreamSession } from './lineage.ts';
 import { sessionSeconds } from './provider.ts';
 import type { CurfewSession } from './provider-parts.ts';
 import { sessionCookie } from './session-cookie.ts';
@@ -15,7 +15,15 @@ import { sessionCookie } from './session-cookie.ts';
 type RequestContext = Pick<KoaContextWithOIDC, 'req' | 'res' | 'cookies'>;
 
 /** Who is signed in to this browser, and since when. */
-export type SignedIn = { readonly accountId: string; readonly sessionUid: string; readonly signedInAt: Date };
+export type SignedIn = {
+  readonly accountId: string;
+  readonly sessionUid: string;
+  readonly signedInAt: Date;
+  /** When they proved who they are: a provider may have remembered that for long. */
+  readonly authenticatedAt: Date;
+  /** The provider they came through. */
+  readonly upstream?: UpstreamSession | undefined;
+};
 
 export type BrowserSessions = {
   current(ctx: RequestContext): Promise<SignedIn | null>;
@@ -62,7 +70,8 @@ export function createBrowserSessions({
       return {
         accountId: session.accountId,
         sessionUid: session.uid,
-        signedInAt: new Date(session.signedInAt ?? (session.loginTs ?? 0) * 1000),
+        ...instantsOf(session),
+        upstream: session.upstream,
       };
     },
     async signIn(ctx, { accountId, amr, proof }) {
@@ -76,12 +85,17 @@ export function createBrowserSessions({
       } else {
         session.resetIdentifier();
       }
-      session.loginAccount({ accountId, amr: [...amr], loginTs: Math.floor(proof.signedInAt / 1000) });
+      session.loginAccount({ accountId, amr: [...amr], loginTs: authTimeOf(proof) });
       await keep(ctx, session);
-      return { accountId, sessionUid: session.uid, signedInAt: new Date(proof.signedInAt) };
+      return { accountId, sessionUid: session.uid, ...instantsOf(session) };
     },
     forget(ctx) {
       ctx.cookies.set(provider().cookieName('session'), null, cookie);
     },
   };
+}
+
+function instantsOf({ signedInAt, authenticatedAt, loginTs = 0 }: CurfewSession) {
+  const signedIn = signedInAt ?? loginTs * 1000;
+  return { signedInAt: new Date(signedIn), authenticatedAt: new Date(authenticatedAt ?? signedIn) };
 }

@@ -10,7 +10,7 @@ import type { Payload } from './artifact-adapter.ts';
 import { randomId } from '../platform/random.ts';
 import type { RevocationRepository } from '../store/port.ts';
 import type { ClientSessionRecord, ScopeKey } from '../store/records.ts';
-import { seenConnections, stampsFor } from './lineage.ts';
+import { seenVouchers, stampsFor } from './lineage.ts';
 
 type GrantModel = InstanceType<Provider['Grant']>;
 type SessionModel = InstanceType<Provider['Session']>;
@@ -94,7 +94,7 @@ export function clientSessionRecorder({
     const ctx = Provider.ctx;
     const sid = payload.sid ?? ctx?.oidc.session?.sidFor(clientId) ?? randomId();
     const persistent = byDevice || payload.expiresWithSession !== true;
-    const connections = seenConnections();
+    const vouchers = seenVouchers();
     const scopes: ScopeKey[] = ['everyone', `account:${accountId}`, `client:${clientId}`, `grant:${grantId}`];
     if (!persistent) scopes.push(`session:${sessionUid}`);
     const device = byDevice
@@ -105,7 +105,7 @@ export function clientSessionRecorder({
       grantId,
       accountId,
       clientId,
-      connectionId: connections[0]?.slice('connection:'.length) ?? null,
+      connectionId: vouchers.find((key) => key.startsWith('connection:'))?.slice('connection:'.length) ?? null,
       sessionUid,
       kind: byDevice ? 'device' : 'browser',
       persistent,
@@ -114,7 +114,7 @@ export function clientSessionRecorder({
         userAgent: textOf(device?.['userAgent']),
         address: textOf(device?.['address']),
       }),
-      stamps: stampsFor([...scopes, ...connections]),
+      stamps: stampsFor([...scopes, ...vouchers]),
       firstUsedAt: now,
       lastUsedAt: now,
       selfContainedUntil: null,

@@ -6,7 +6,7 @@
  */
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 
-import { noteProof, type SignInProof } from './lineage.ts';
+import { authTimeOf, noteProof, type SignInProof } from './lineage.ts';
 
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 type RequestContext = Pick<KoaContextWithOIDC, 'req' | 'res'>;
@@ -60,7 +60,7 @@ export function createInteractions(provider: () => Provider): Interactions {
         ctx.req,
         ctx.res,
         {
-          login: { accountId, amr: [...amr], ts: Math.floor(proof.signedInAt / 1000), remember: true },
+          login: { accountId, amr: [...amr], ts: authTimeOf(proof), remember: true },
           curfew: proof,
         },
         { mergeWithLastSubmission: false },

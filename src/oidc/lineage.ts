@@ -18,8 +18,16 @@ export type SignInProof = {
   readonly admin: boolean;
   /** The browser it was proven in, as its owner will recognise it. */
   readonly device: DeviceTraits;
-  /** The Connection that vouched, if one did. */
-  readonly connectionId?: string;
+  /** The Connection that vouched, if one did, and how its provider names the session and the person to its own logout. */
+  readonly upstream?: UpstreamSession;
+  /** When the person last proved who they are, which a session upstream may have remembered since. Absent: just now. */
+  readonly authenticatedAt?: number;
+};
+
+/** What a browser's Session remembers of the provider it came through. */
+export type UpstreamSession = {
+  readonly connectionId: string;
+  readonly logout: Readonly<Record<string, string | null>> | null;
 };
 
 type Lineage = { readonly seen: Map<ScopeKey, number>; proof: SignInProof | undefined };
@@ -43,9 +51,9 @@ export function seenEpochs(): Stamps {
   return Object.fromEntries(current.getStore()?.seen ?? []);
 }
 
-/** Connections that vouched for somebody in this request. */
-export function seenConnections(): ScopeKey[] {
-  return [...(current.getStore()?.seen.keys() ?? [])].filter((key) => key.startsWith('connection:'));
+/** Whoever vouched for somebody in this request: a Connection, the Identity there, its provider's own session. */
+export function seenVouchers(): ScopeKey[] {
+  return [...(current.getStore()?.seen.keys() ?? [])].filter((key) => /^(connection|identity|upstream):/.test(key));
 }
 
 /** Stamping was asked for by work that did not see the epoch it needs: a fault of ours, and refused. */
@@ -67,6 +75,11 @@ export function stampsFor(keys: readonly ScopeKey[]): Stamps {
       return [key, seen];
     }),
   );
+}
+
+/** `auth_time` of a sign-in (OpenID Connect Core §2), in seconds: when the person authenticated, wherever that was. */
+export function authTimeOf({ signedInAt, authenticatedAt = signedInAt }: SignInProof): number {
+  return Math.floor(Math.min(signedInAt, authenticatedAt) / 1000);
 }
 
 /** Keeps the proof of this request's sign-in for whoever saves the Session. */

@@ -97,13 +97,16 @@ function grantOfflineAccessToFirstParties(provider: Provider): void {
 function keepProofOnSessions(provider: Provider): void {
   const { Session } = provider;
   const fields = Session.IN_PAYLOAD;
-  Object.defineProperty(Session, 'IN_PAYLOAD', { get: () => [...fields, 'signedInAt', 'admin', 'device'] });
+  Object.defineProperty(Session, 'IN_PAYLOAD', {
+    get: () => [...fields, 'signedInAt', 'admin', 'device', 'upstream', 'authenticatedAt'],
+  });
   const { loginAccount } = Session.prototype;
   Session.prototype.loginAccount = function (this: CurfewSession, details) {
     loginAccount.call(this, details);
     const proof = seenProof();
     if (proof === undefined) throw new Error('a session was signed in without a proof of sign-in');
-    Object.assign(this, { signedInAt: proof.signedInAt, admin: proof.admin, device: proof.device });
+    const { signedInAt, admin, device, upstream, authenticatedAt = signedInAt } = proof;
+    Object.assign(this, { signedInAt, admin, device, upstream, authenticatedAt });
   };
 }
 

@@ -7,6 +7,7 @@ import type { Log } from '../platform/log.ts';
 import type { Store } from '../store/port.ts';
 import type { ClientDirectory } from './clients.ts';
 import type { DeviceTraits } from './device.ts';
+import type { UpstreamSession } from './lineage.ts';
 import type { AccessTokenMarks } from './self-contained.ts';
 
 /** A request as the provider's pages and hooks see it. */
@@ -48,6 +49,8 @@ export type CurfewSession = InstanceType<Provider['Session']> & {
   signedInAt?: number;
   admin?: boolean;
   device?: DeviceTraits;
+  upstream?: UpstreamSession;
+  authenticatedAt?: number;
 };
 
 /** Whether a Client may see this token: its own, or one of those it was set up to introspect (RFC 7662 §4). */

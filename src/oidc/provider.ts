@@ -73,7 +73,9 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
     assertJwtClientAuthClaimsAndHeader: async (_ctx, claims) => refuseLooseAssertion(claims, parts.clock),
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
-    extraClientMetadata: { properties: ['first_party', 'introspects'], validator: validateMetadata },
+    extraClientMetadata: { properties: ['first_party', 'introspects', 'connection'], validator: validateMetadata },
+    // Where somebody signs in, when the app or a link knows it already.
+    extraParams: ['domain_hint', 'connection'],
     responseTypes: ['code', 'none'],
     pkce: { required: (_ctx, client) => client.tokenEndpointAuthMethod === 'none' },
     rotateRefreshToken: true,

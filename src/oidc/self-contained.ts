@@ -8,7 +8,7 @@ import type { AccessToken, ClientCredentials, JWTStructured, KoaContextWithOIDC,
 import { type Clock } from '../platform/clock.ts';
 import type { RevocationRepository } from '../store/port.ts';
 import type { ScopeKey, Stamps } from '../store/records.ts';
-import { seenConnections, stampsFor } from './lineage.ts';
+import { seenVouchers, stampsFor } from './lineage.ts';
 import { maySee } from './provider-parts.ts';
 
 /** The claim that holds the epochs. */
@@ -24,7 +24,7 @@ export function createAccessTokenMarks(revocations: RevocationRepository, clock:
     async mark(token, parts) {
       const scopes: ScopeKey[] = ['everyone', `client:${token.clientId ?? ''}`];
       if (token.kind === 'AccessToken') {
-        scopes.push(`account:${token.accountId}`, `grant:${token.grantId ?? ''}`, ...seenConnections());
+        scopes.push(`account:${token.accountId}`, `grant:${token.grantId ?? ''}`, ...seenVouchers());
         if (token.expiresWithSession === true) scopes.push(`session:${token.sessionUid ?? ''}`);
         await revocations.touchClientSession({
           grantId: token.grantId ?? '',

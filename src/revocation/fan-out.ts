@@ -227,6 +227,8 @@ function sparesSomething({ scope }: SignOutRecord): boolean {
     case 'account':
       return false;
     case 'connection':
+    case 'identity':
+    case 'upstream':
     case 'account-except':
     case 'device':
     case 'browser':

@@ -172,6 +172,10 @@ export function scopeText(scope: SignOutScope): string {
     case 'account':
     case 'account-except':
       return `${scope.kind}:${scope.accountId}`;
+    case 'identity':
+      return `identity:${scope.connectionId}:${scope.accountId}`;
+    case 'upstream':
+      return `upstream:${scope.connectionId}:${scope.accountId}`;
     case 'device':
       return `device:${scope.grantId}`;
     case 'browser':

@@ -18,10 +18,17 @@ export const REASONS = {
   disabled: 'The account was disabled',
   deleted: 'The account was deleted',
   clientRemoved: 'The app was removed',
+  connectionRemoved: 'This way to sign in was removed',
   operator: 'At the request of an operator',
 } as const;
 
-export type SignOutOrder = { readonly scope: SignOutScope; readonly reason: string; readonly actor: Actor };
+export type SignOutOrder = {
+  readonly scope: SignOutScope;
+  readonly reason: string;
+  readonly actor: Actor;
+  /** Derived by whoever may ask twice for the same: done once, and answered the same again. Default: a new one. */
+  readonly id?: string;
+};
 
 export type SignOuts = {
   signOut(order: SignOutOrder): Promise<SignOutRecord>;
@@ -56,9 +63,9 @@ export function createSignOuts({
   /** Tells the fan-out that there is something to do. */
   readonly wake: () => void;
 }): SignOuts {
-  const prepare = async ({ scope, reason, actor }: SignOutOrder): Promise<SignOutRequest> => {
+  const prepare = async ({ scope, reason, actor, id = randomId() }: SignOutOrder): Promise<SignOutRequest> => {
     const spares = await sparedBy(store, scope);
-    return { id: randomId(), scope, reason, actor, at: clock.now(), ...(spares.length > 0 ? { spares } : {}) };
+    return { id, scope, reason, actor, at: clock.now(), ...(spares.length > 0 ? { spares } : {}) };
   };
   const signOut = async (order: SignOutOrder): Promise<SignOutRecord> => {
     const record = await store.revocations.signOut(await prepare(order));
@@ -109,6 +116,8 @@ async function accountsNamed(store: Store, { kind }: SignOutScope): Promise<numb
   switch (kind) {
     case 'account':
     case 'account-except':
+    case 'identity':
+    case 'upstream':
     case 'browser':
     case 'device':
       return 1;

@@ -13,9 +13,11 @@ import type {
   BrowserSession,
   ClientRecord,
   ClientSessionRecord,
+  ConnectionRecord,
   DeliveryRecord,
   DeliveryStatus,
   FoundArtifact,
+  IdentityRecord,
   LeasedDelivery,
   ScopeKey,
   SignOutRecord,
@@ -93,7 +95,9 @@ export type AccountRepository = {
   insert(
     account: AccountRecord,
     identifiers: AccountIdentifiers,
-  ): Promise<'inserted' | 'username-taken' | 'email-taken'>;
+    /** The Identity that it is made for. */
+    identity?: Omit<IdentityRecord, 'accountId'>,
+  ): Promise<'inserted' | 'username-taken' | 'email-taken' | 'identity-taken'>;
   find(accountId: string): Promise<AccountRecord | null>;
   findByIdentifier(identifier: string): Promise<AccountRecord | null>;
   /** By id, ascending. */
@@ -110,12 +114,35 @@ export type AccountRepository = {
     readonly expected?: string;
     readonly signOut?: SignOutRequest;
   }): Promise<'set' | 'stale' | 'unknown'>;
-  /** The status and its Sign-out are one atomic write. Deleting erases identifiers, sealed data and password with it. */
+  /**
+   * The status and its Sign-out are one atomic write. Deleting erases identifiers, Identities, sealed data and password
+   * with it.
+   */
   setStatus(change: {
     readonly accountId: string;
     readonly status: AccountRecord['status'];
     readonly signOut?: SignOutRequest;
   }): Promise<'set' | 'unknown'>;
+
+  /** The account that this Identity may sign in, whatever its status. */
+  findByIdentity(
+    subject: string,
+  ): Promise<{ readonly account: AccountRecord; readonly identity: IdentityRecord } | null>;
+  /** By the instant they were linked at, ascending. */
+  identitiesOf(accountId: string): Promise<readonly IdentityRecord[]>;
+  /** `taken` when it is another account's. Linking twice is linking once. */
+  linkIdentity(identity: IdentityRecord): Promise<'linked' | 'taken' | 'unknown'>;
+  /** Takes an Identity away, but never the last way in: that there is a password, or another, is decided in the same write. */
+  unlinkIdentity(change: {
+    readonly accountId: string;
+    readonly subject: string;
+  }): Promise<'unlinked' | 'last-way-in' | 'unknown'>;
+  /** Notes a sign-in through it, with how its provider names the person now. The later instant stays. */
+  touchIdentity(use: {
+    readonly subject: string;
+    readonly usedAt: Date;
+    readonly sealedIdentity: string;
+  }): Promise<void>;
 
   throttle(key: string): Promise<ThrottleRecord>;
   /** Adds one failure and blocks until `now + delaySeconds(failures)`, this one counted; atomic under races. */
@@ -143,6 +170,14 @@ export type CatalogueRepository = {
   listClients(page: Page): Promise<readonly ClientRecord[]>;
   /** The tombstone and the Sign-out of everyone at this Client are one atomic write. */
   deleteClient(clientId: string, signOut: SignOutRequest): Promise<'deleted' | 'unknown'>;
+
+  /** Inserts, or replaces type and state; raises the version, and brings back one that was deleted. */
+  saveConnection(connection: Omit<ConnectionRecord, 'version' | 'status'>): Promise<void>;
+  findConnection(connectionId: string): Promise<ConnectionRecord | null>;
+  /** By id, ascending; deleted ones too. */
+  listConnections(): Promise<readonly ConnectionRecord[]>;
+  /** The tombstone and the Sign-out of everyone who came through this Connection are one atomic write. */
+  deleteConnection(connectionId: string, signOut: SignOutRequest): Promise<'deleted' | 'unknown'>;
 
   /** False when a key of this id is there already. */
   addSigningKey(key: SigningKeyRecord): Promise<boolean>;

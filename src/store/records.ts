@@ -15,6 +15,8 @@ export type ScopeKey =
   | `account:${string}`
   | `client:${string}`
   | `connection:${string}`
+  | `identity:${string}`
+  | `upstream:${string}`
   | `session:${string}`
   | `grant:${string}`;
 
@@ -34,6 +36,22 @@ export type SignOutScope =
   | { readonly kind: 'client'; readonly clientId: string }
   | { readonly kind: 'connection'; readonly connectionId: string }
   | { readonly kind: 'account'; readonly accountId: string }
+  /** Whatever of the account came through one Identity: its provider took it back, or it was unlinked. */
+  | {
+      readonly kind: 'identity';
+      readonly accountId: string;
+      readonly connectionId: string;
+      /** The Identity's blind index. */
+      readonly subject: string;
+    }
+  /** Whatever of the account came through one session at its provider. */
+  | {
+      readonly kind: 'upstream';
+      readonly accountId: string;
+      readonly connectionId: string;
+      /** A digest of the Connection and its provider's name for the session. */
+      readonly upstreamSession: string;
+    }
   | { readonly kind: 'account-except'; readonly accountId: string; readonly sessionUid: string }
   | { readonly kind: 'device'; readonly accountId: string; readonly grantId: string }
   | { readonly kind: 'browser'; readonly accountId: string; readonly sessionUid: string };
@@ -67,6 +85,30 @@ export type AccountRecord = {
 
 /** Blind indexes by which an account is found. No two accounts share one, whether it came from a name or an e-mail. */
 export type AccountIdentifiers = { readonly username: string; readonly email: string };
+
+/** What one Connection's provider calls a person, linked to the Account that it may sign in. */
+export type IdentityRecord = {
+  /** A blind index over the Connection and its subject or NameID: no two Accounts share one. */
+  readonly subject: string;
+  readonly connectionId: string;
+  readonly accountId: string;
+  /** Sealed JSON: the subject itself, and how its provider names it to people. */
+  readonly sealedIdentity: string;
+  readonly linkedAt: Date;
+  readonly lastUsedAt: Date;
+};
+
+/** An upstream identity provider of the configuration; kept so that its removal is noticed, and for what is learnt of it. */
+export type ConnectionRecord = {
+  readonly id: string;
+  readonly type: 'oidc' | 'saml';
+  readonly status: 'active' | 'deleted';
+  /** JSON of the room that owns it: keys made for it (sealed), metadata last fetched. */
+  readonly state: string;
+  /** Raised by each change, so that a cache knows. */
+  readonly version: number;
+  readonly createdAt: Date;
+};
 
 /** Failures counted against one authenticator of one account, or attempts counted against one address. */
 export type ThrottleRecord = {

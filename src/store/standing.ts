@@ -66,6 +66,10 @@ export function raisedBy(scope: SignOutScope): ScopeKey {
     case 'account':
     case 'account-except':
       return `account:${scope.accountId}`;
+    case 'identity':
+      return `identity:${scope.subject}`;
+    case 'upstream':
+      return `upstream:${scope.upstreamSession}`;
     case 'device':
       return `grant:${scope.grantId}`;
     case 'browser':

@@ -13,7 +13,9 @@ import type {
   Actor,
   ClientRecord,
   ClientSessionRecord,
+  ConnectionRecord,
   DeliveryRecord,
+  IdentityRecord,
   SignOutRecord,
   SignOutScope,
   SigningKeyRecord,
@@ -39,11 +41,14 @@ export type RowOf = {
     /** Blind indexes; null on a deleted account, and the e-mail's where both are one. */
     readonly username: string | null;
     readonly email: string | null;
+    /** In the order in which they were linked, and by subject where that is the same. */
+    readonly identities: readonly Omit<IdentityRecord, 'accountId'>[];
   };
   readonly clients: Omit<ClientRecord, 'metadata'> & {
     /** JSON, as it was written. */
     readonly metadata: string;
   };
+  readonly connections: ConnectionRecord;
   readonly signOuts: Omit<SignOutRecord, 'scope' | 'actor'> & {
     readonly scope: SignOutScope;
     readonly actor: Actor;
@@ -99,6 +104,7 @@ export const KINDS = [
   'scopes',
   'accounts',
   'clients',
+  'connections',
   'signOuts',
   'signingKeys',
   'clientSessions',

@@ -20,6 +20,7 @@ import { Refusal } from './refusal.ts';
 import { accountRoutes } from './routes/account.ts';
 import type { House, Rooms } from './routes/house.ts';
 import { show } from './routes/house.ts';
+import { federationRoutes } from './routes/federation.ts';
 import { interactionRoutes } from './routes/interaction.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { signInRoutes } from './routes/sign-in.ts';
@@ -27,6 +28,9 @@ import { signOutRoutes } from './routes/sign-outs.ts';
 
 /** The library reads no more than this of a body, and our own forms are smaller. */
 const LARGEST_BODY_BYTES = 56 * 1024;
+/** Where a SAML provider's messages arrive; their own reader bounds them closer. */
+const SAML_ENDPOINTS = /^\/saml\/[^/]+\/(acs|slo)$/;
+const LARGEST_SAML_BODY_BYTES = 420 * 1024;
 
 export function createApp(rooms: Rooms): Koa {
   const { config, keyring, clock, provider } = rooms;
@@ -39,6 +43,7 @@ export function createApp(rooms: Rooms): Koa {
   };
   const operations = new Router();
   operationRoutes({ ...house, router: operations });
+  federationRoutes(house);
   signInRoutes(house);
   interactionRoutes(house);
   accountRoutes(house);
@@ -53,7 +58,7 @@ export function createApp(rooms: Rooms): Koa {
 
   app.use(observe(rooms));
   app.use(turnFailuresIntoAnswers(house));
-  app.use(securityHeaders({ secure }));
+  app.use(securityHeaders({ secure, connections: config.connections.length > 0 }));
   app.use(boundBodies);
   app.use(serveAssets());
   app.use(operations.routes());
@@ -109,7 +114,8 @@ function observe({ metrics, clock, log }: Rooms): Middleware {
 /** A body larger than anything read here is refused before it is read, or once too much of it has come, and not drained. */
 async function boundBodies(ctx: Context, next: Next): Promise<void> {
   try {
-    if (Number(ctx.get('content-length')) > LARGEST_BODY_BYTES) throw new Refusal(413);
+    const most = SAML_ENDPOINTS.test(ctx.path) ? LARGEST_SAML_BODY_BYTES : LARGEST_BODY_BYTES;
+    if (Number(ctx.get('content-length')) > most) throw new Refusal(413);
     await next();
     // The library stops reading for one reason only, and calls that a bad request.
     if (ctx.status === 400 && ctx.req.readableDidRead && !ctx.req.complete) throw new Refusal(413);
@@ -143,7 +149,8 @@ function turnFailuresIntoAnswers(house: House): Middleware {
 }
 
 /** Endpoints that only programs call: their errors are JSON whatever is accepted (RFC 6749 §5.2). */
-const MACHINES = /^\/(token|me|reg|request|jwks|device\/auth|\.well-known|healthz|readyz|metrics)(\/|$)/;
+const MACHINES =
+  /^\/(federation\/[^/]+\/backchannel-logout|token|me|reg|request|jwks|device\/auth|\.well-known|healthz|readyz|metrics)(\/|$)/;
 
 function statusOf(fault: unknown): number {
   if (fault instanceof StoreUnavailable) return 503;

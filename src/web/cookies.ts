@@ -4,6 +4,8 @@
  */
 import type { Context } from 'koa';
 
+import { ATTEMPT_SECONDS } from '../connections/attempts.ts';
+import { SIGN_OUT_OFFER_SECONDS } from '../connections/upstream-sessions.ts';
 import { addSeconds, type Clock } from '../platform/clock.ts';
 import { type Keyring, SealBroken } from '../platform/keyring.ts';
 import { randomId } from '../platform/random.ts';
@@ -14,11 +16,24 @@ export type OwnCookies = {
   rememberDevice(ctx: Context, accountId: string): void;
   allowReceipt(ctx: Context, signOutId: string): void;
   mayReadReceipt(ctx: Context, signOutId: string): boolean;
+  /** Binds a sign-in through a provider to this browser, at the one page it comes back to. */
+  bindAttempt(ctx: Context, continueAt: string, cookie: string): void;
+  attemptOf(ctx: Context): string | undefined;
+  releaseAttempt(ctx: Context, continueAt: string): void;
+  /** Whether somebody signed out in this browser and nobody has signed in since. */
+  signedOutHere(ctx: Context): boolean;
+  noteSignedOut(ctx: Context): void;
+  noteSignedIn(ctx: Context): void;
+  /** What "also sign out of the provider" needs, once the Session that knew it has ended. */
+  keepUpstream(ctx: Context, bearer: string): void;
+  upstreamOf(ctx: Context): string | undefined;
+  forgetUpstream(ctx: Context): void;
 };
 
 const DEVICE_SECONDS = 400 * 86_400;
 const MOST_ACCOUNTS = 8;
 const RECEIPT_SECONDS = 3600;
+const SIGNED_OUT_SECONDS = 30 * 86_400;
 
 export function createOwnCookies({
   keyring,
@@ -30,7 +45,14 @@ export function createOwnCookies({
   readonly secure: boolean;
 }): OwnCookies {
   const prefix = secure ? '__Host-' : '';
-  const names = { device: `${prefix}curfew-device`, receipt: `${prefix}curfew-receipt` };
+  const names = {
+    device: `${prefix}curfew-device`,
+    receipt: `${prefix}curfew-receipt`,
+    signedOut: `${prefix}curfew-signed-out`,
+    upstream: `${prefix}curfew-upstream`,
+  };
+  // Bound to a path, which the __Host- prefix forbids.
+  const attempt = secure ? '__Secure-curfew-attempt' : 'curfew-attempt';
   const options = { httpOnly: true, sameSite: 'lax', secure, signed: false, overwrite: true } as const;
   const context = (field: string) => ({ collection: 'cookies', field, id: '' });
 
@@ -64,6 +86,27 @@ export function createOwnCookies({
     mayReadReceipt(ctx, signOutId) {
       const receipt = open(ctx, 'receipt');
       return receipt['signOutId'] === signOutId && clock.now().toISOString() < (receipt['until'] ?? '');
+    },
+    bindAttempt(ctx, continueAt, cookie) {
+      ctx.cookies.set(attempt, cookie, { ...options, path: continueAt, maxAge: ATTEMPT_SECONDS * 1000 });
+    },
+    attemptOf: (ctx) => ctx.cookies.get(attempt),
+    releaseAttempt(ctx, continueAt) {
+      ctx.cookies.set(attempt, null, { ...options, path: continueAt });
+    },
+    signedOutHere: (ctx) => ctx.cookies.get(names.signedOut) !== undefined,
+    noteSignedOut(ctx) {
+      ctx.cookies.set(names.signedOut, '1', { ...options, maxAge: SIGNED_OUT_SECONDS * 1000 });
+    },
+    noteSignedIn(ctx) {
+      if (ctx.cookies.get(names.signedOut) !== undefined) ctx.cookies.set(names.signedOut, null, options);
+    },
+    keepUpstream(ctx, bearer) {
+      ctx.cookies.set(names.upstream, bearer, { ...options, maxAge: SIGN_OUT_OFFER_SECONDS * 1000 });
+    },
+    upstreamOf: (ctx) => ctx.cookies.get(names.upstream),
+    forgetUpstream(ctx) {
+      ctx.cookies.set(names.upstream, null, options);
     },
   };
 }

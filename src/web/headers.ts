@@ -15,7 +15,16 @@ const POLICY = [
 /** Our own forms lead to our own pages. Not so where a form's answer may lead back to an app: Chrome would stop it. */
 const OWN_PAGES = /^\/(account|sign-outs|sign-in|sign-out)(\/|$)/i;
 
-export function securityHeaders({ secure }: { readonly secure: boolean }): Middleware {
+/** With connections the same holds where people choose one: a provider may lead on to others, and all of them count. */
+const CHOOSING_PAGES = /^\/(sign-in|account)(\/|$)/i;
+
+export function securityHeaders({
+  secure,
+  connections,
+}: {
+  readonly secure: boolean;
+  readonly connections: boolean;
+}): Middleware {
   const always = new Map([
     ['X-Content-Type-Options', 'nosniff'],
     ['X-Frame-Options', 'DENY'],
@@ -28,7 +37,8 @@ export function securityHeaders({ secure }: { readonly secure: boolean }): Middl
   ]);
   return (ctx, next) => {
     ctx.res.setHeaders(always);
-    ctx.res.setHeader('Content-Security-Policy', OWN_PAGES.test(ctx.path) ? `${POLICY}; form-action 'self'` : POLICY);
+    const own = OWN_PAGES.test(ctx.path) && !(connections && CHOOSING_PAGES.test(ctx.path));
+    ctx.res.setHeader('Content-Security-Policy', own ? `${POLICY}; form-action 'self'` : POLICY);
     return next();
   };
 }

@@ -52,6 +52,10 @@ export type ConfirmIdentityView = Page & {
   refusal?: string | undefined;
   retryAfter?: string | undefined;
   cancelUrl?: string | undefined;
+  /** Whether there is a password to ask for. */
+  password: boolean;
+  /** Providers that may prove it instead. */
+  connections: readonly { name: string; action: string }[];
 };
 
 export type ConsentView = Page & {
@@ -83,6 +87,20 @@ export type SecurityView = SignedInPage & {
   };
   signOutAll: { action: string };
   deviceCount: string;
+  /** Whether there is a password to change. */
+  hasPassword: boolean;
+  identities: readonly {
+    connection: string;
+    /** How its provider names the person. */
+    name: string;
+    linkedAt: Instant;
+    lastUsedAt: Instant;
+    /** Absent for the last way in. */
+    unlink?: { action: string; subject: string } | undefined;
+    /** Its provider cannot prove that somebody has signed in anew. */
+    unverified: boolean;
+  }[];
+  linkable: readonly { name: string; action: string; connection: string }[];
 };
 
 export type DeviceRow = {
@@ -162,7 +180,31 @@ export type DeviceDoneView = Page & { app: string; allowed: boolean };
 /** `form` is the provider's HTML with the id `op.logoutForm`. */
 export type SignOutConfirmView = Page & { form: string; client?: { name: string } | undefined };
 
-export type SignedOutView = Page & { client?: { name: string } | undefined; signInUrl: string };
+export type SignedOutView = Page & {
+  client?: { name: string } | undefined;
+  signInUrl: string;
+  /** The provider this browser had come through; a form of ours leads to its own sign-out. */
+  upstream?: { name: string; action: string } | undefined;
+};
+
+/** On to a provider that takes a form; the page submits itself where it may. */
+export type FederationPostView = Page & {
+  name: string;
+  action: string;
+  fields: readonly { name: string; value: string }[];
+};
+
+/** Somebody a provider vouched for, whose address an account has: sign in to it, and the two are linked. */
+export type LinkFirstView = Page & {
+  action: string;
+  csrf: string;
+  code: string;
+  name: string;
+  email: string;
+  refusal?: string | undefined;
+  retryAfter?: string | undefined;
+  cancelUrl: string;
+};
 
 export type ErrorView = Page & {
   status: number;
@@ -189,6 +231,8 @@ export type ViewModels = {
   'device-done': DeviceDoneView;
   'sign-out-confirm': SignOutConfirmView;
   'signed-out': SignedOutView;
+  'federation-post': FederationPostView;
+  'link-first': LinkFirstView;
   error: ErrorView;
 };
 

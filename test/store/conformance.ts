@@ -14,6 +14,7 @@ import { closingConformance } from './conformance/closing.ts';
 import { copyingConformance } from './conformance/copying.ts';
 import { deliveriesConformance } from './conformance/deliveries.ts';
 import { fanOutConformance } from './conformance/fan-out.ts';
+import { federationConformance } from './conformance/federation.ts';
 import { housekeepingConformance } from './conformance/housekeeping.ts';
 import { sharingConformance } from './conformance/sharing.ts';
 import { signOutsConformance } from './conformance/sign-outs.ts';
@@ -61,6 +62,7 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreDat
     describe('the catalogue', () => catalogueConformance(test));
     describe('artifacts', () => artifactsConformance(test));
     describe('what keeps an artifact alive', () => aliveConformance(test));
+    describe('federation', () => federationConformance(test));
     describe('sign-outs', () => signOutsConformance(test));
     describe('sparing', () => sparingConformance(test));
     describe('client sessions', () => clientSessionsConformance(test));

@@ -305,7 +305,7 @@ describe('SQLite', () => {
       look((database) =>
         database.exec(`
           DROP INDEX client_sessions_ended_account; DROP INDEX client_sessions_ended_client;
-          DROP INDEX client_sessions_alive; DROP INDEX scopes_raised;
+          DROP INDEX client_sessions_alive; DROP INDEX scopes_raised; DROP TABLE identities; DROP TABLE connections;
           ALTER TABLE sign_outs DROP COLUMN ended_sessions; ALTER TABLE sign_outs DROP COLUMN ended_accounts;
           ALTER TABLE sign_outs DROP COLUMN ended_clients; ALTER TABLE sign_outs DROP COLUMN self_contained_until;
           CREATE INDEX client_sessions_ended_at ON client_sessions (ended_at) WHERE ended_at IS NOT NULL;

@@ -10,7 +10,9 @@ import type {
   ArtifactRecord,
   ClientRecord,
   ClientSessionRecord,
+  ConnectionRecord,
   DeliveryRecord,
+  IdentityRecord,
   ScopeKey,
   SignOutScope,
   SigningKeyRecord,
@@ -37,6 +39,32 @@ export const account = (id: string, overrides: Partial<AccountRecord> = {}): Acc
   sealedUsername: `sealed:username:${id}`,
   sealedEmail: `sealed:email:${id}`,
   password: { hash: `hash:${id}:first`, changedAt: start },
+  createdAt: start,
+  ...overrides,
+});
+
+/** An Identity of this account's, known by its blind index. */
+export const identity = (
+  subject: string,
+  accountId: string,
+  overrides: Partial<IdentityRecord> = {},
+): IdentityRecord => ({
+  subject,
+  connectionId: 'corp',
+  accountId,
+  sealedIdentity: `sealed:identity:${subject}`,
+  linkedAt: start,
+  lastUsedAt: start,
+  ...overrides,
+});
+
+export const connection = (
+  id: string,
+  overrides: Partial<ConnectionRecord> = {},
+): Omit<ConnectionRecord, 'version' | 'status'> => ({
+  id,
+  type: 'saml',
+  state: JSON.stringify({ of: id }),
   createdAt: start,
   ...overrides,
 });
@@ -68,6 +96,10 @@ export const raisedBy = (scope: SignOutScope): ScopeKey => {
     case 'account':
     case 'account-except':
       return `account:${scope.accountId}`;
+    case 'identity':
+      return `identity:${scope.subject}`;
+    case 'upstream':
+      return `upstream:${scope.upstreamSession}`;
     case 'device':
       return `grant:${scope.grantId}`;
     case 'browser':
@@ -103,6 +135,10 @@ export const signOutOf = (id: string, key: ScopeKey, overrides: Partial<SignOutR
         return { kind: 'browser', accountId: 'alice', sessionUid: name };
       case 'grant':
         return { kind: 'device', accountId: 'alice', grantId: name };
+      case 'identity':
+        return { kind, accountId: 'alice', connectionId: 'corp', subject: name };
+      case 'upstream':
+        return { kind, accountId: 'alice', connectionId: 'corp', upstreamSession: name };
       default:
         return { kind: 'everyone' };
     }

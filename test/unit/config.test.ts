@@ -195,7 +195,6 @@ test.each([
   ['mail: { url: "file:./mail" }', 'mail'],
   ['registration: open', 'registration'],
   ['registration: invite', 'registration'],
-  ['connections: [{ id: acme, type: oidc }]', 'connections'],
 ])('%s is refused by this version, and says so', (text, path) => {
   const found = problems(`issuer: https://id.example.org\n${text}`);
   expect(found).toHaveLength(1);
@@ -514,18 +513,35 @@ test('problems are shown one under the other, each with its fix, and cannot dist
 const example = readFileSync(new URL('../../config/example.yaml', import.meta.url), 'utf8');
 
 test('the example is a configuration without problems or warnings', () => {
-  secret('player');
+  for (const name of ['player', 'acme']) secret(name);
+  writeFileSync(join(folder, 'corp-metadata.pem'), 'a certificate');
   const { config, warnings } = accepted(example);
   expect(warnings).toEqual([]);
+  expect(config.connections.map(({ id, type }) => [id, type])).toEqual([
+    ['acme', 'oidc'],
+    ['corp', 'saml'],
+  ]);
   expect(config.clients.map(({ client_id }) => client_id)).toEqual(['player', 'tv', 'catalogue-api']);
 });
 
-type JsonSchema = { properties?: Record<string, JsonSchema>; items?: JsonSchema; description?: string };
+type JsonSchema = {
+  properties?: Record<string, JsonSchema>;
+  items?: JsonSchema;
+  oneOf?: JsonSchema[];
+  anyOf?: JsonSchema[];
+  description?: string;
+};
 const schema = JSON.parse(readFileSync(new URL('../../config/schema.json', import.meta.url), 'utf8')) as JsonSchema;
 
 function keysOf(part: JsonSchema): [string, JsonSchema][] {
   const own = Object.entries(part.properties ?? {});
-  return [...own, ...own.flatMap(([, inner]) => keysOf(inner)), ...(part.items ? keysOf(part.items) : [])];
+  const kinds = [...(part.oneOf ?? []), ...(part.anyOf ?? [])];
+  return [
+    ...own,
+    ...own.flatMap(([, inner]) => keysOf(inner)),
+    ...(part.items ? keysOf(part.items) : []),
+    ...kinds.flatMap(keysOf),
+  ];
 }
 
 test('the example documents every key, and the schema describes it', () => {
@@ -561,4 +577,32 @@ test('the password of the store comes from its file, and stands nowhere else', (
     url: 'mongodb://curfew@db.example/curfew',
     password: 'p@ss:word/%',
   });
+});
+
+const oidc = 'id: acme, type: oidc, name: Acme, issuer: https://login.acme.test, client_id: curfew';
+const saml = 'id: corp, type: saml, name: Corp, metadataUrl: https://idp.corp.test/metadata';
+
+test.each([
+  [`[{ ${oidc}, unknown: 1 }]`, 'connections[0].unknown'],
+  [`[{ ${oidc.replace('https:', 'http:')} }]`, 'connections[0].issuer'],
+  [`[{ ${oidc.replace('id: acme', 'id: Acme Inc')} }]`, 'connections[0].id'],
+  [`[{ ${oidc.replace('https://', 'https://user:secret@')} }]`, 'connections[0].issuer'],
+  [`[{ ${oidc} }, { ${oidc} }]`, 'connections[1].id'],
+  [`[{ ${oidc}, clientSecretFile: ./not-there }]`, 'connections[0].clientSecretFile'],
+  [`[{ ${oidc}, domains: [ACME.test] }]`, 'connections[0].domains[0]'],
+  [`[{ ${oidc}, reauthentication: perhaps }]`, 'connections[0].reauthentication'],
+  [`[{ ${saml}, metadataFile: ./corp.xml }]`, 'connections[0].metadataFile'],
+  ['[{ id: corp, type: saml, name: Corp }]', 'connections[0].metadataFile'],
+  ['[{ id: corp, type: saml, name: Corp, metadataFile: ./not-there }]', 'connections[0].metadataFile'],
+  [`[{ ${saml.replace('https:', 'javascript:')} }]`, 'connections[0].metadataUrl'],
+  ['[{ id: x, type: ldap, name: X }]', 'connections[0].type'],
+])('connections: %s is refused', (text, path) => {
+  expect(paths(`issuer: https://id.example.org\nconnections: ${text}`)).toContain(path);
+});
+
+test('a client may name the connection that its people come through, and only one there is', () => {
+  const text = (named: string) =>
+    `issuer: https://id.example.org\nconnections: [{ ${oidc} }]\nclients: [{ client_id: web, token_endpoint_auth_method: none, redirect_uris: [https://web.test/back], connection: ${named} }]`;
+  expect(accepted(text('acme')).config.clients[0]).toMatchObject({ connection: 'acme' });
+  expect(paths(text('other'))).toEqual(['clients[0].connection']);
 });

@@ -1,17 +1,18 @@
 /** Accounts, identifiers and throttles in MongoDB. An account lives in the document of its scope, and so does its epoch. */
 import type { AccountRepository } from '../port.ts';
-import type { AccountRecord, ThrottleRecord } from '../records.ts';
+import type { AccountIdentifiers, ThrottleRecord } from '../records.ts';
 import { type Database, isDuplicateKey, type Models, trusted } from './database.ts';
+import { accountFrom, changeAccount, erased, identityFields, keyOf } from './account-documents.ts';
+import { identityMethods } from './identities.ts';
 import type { AccountFields, AttemptDocument, FailureDocument, ScopeDocument } from './schemas.ts';
-import { changeScope, decideSignOut } from './scopes.ts';
+import { changeScope } from './scopes.ts';
 
-const keyOf = (accountId: string): string => `account:${accountId}`;
 /** After every key that begins with `account:`. */
 const AFTER_ALL = 'account;';
 
 export function accountRepository(database: Database): AccountRepository {
   return {
-    insert: (account, identifiers) =>
+    insert: (account, identifiers, identity) =>
       database.ask('create an account', async (models) => {
         const fields: AccountFields = {
           status: account.status,
@@ -22,6 +23,7 @@ export function accountRepository(database: Database): AccountRepository {
           passwordChangedAt: account.password?.changedAt ?? null,
           createdAt: account.createdAt,
           identifiers: [...new Set([identifiers.username, identifiers.email])],
+          ...(identity === undefined ? {} : { identities: [identityFields(identity)] }),
         };
         try {
           return await changeScope(models, keyOf(account.id), (present) => {
@@ -30,8 +32,7 @@ export function accountRepository(database: Database): AccountRepository {
           });
         } catch (fault) {
           if (!isDuplicateKey(fault)) throw fault;
-          const taken = await models.scopes.exists({ 'account.identifiers': identifiers.username });
-          return taken === null ? 'email-taken' : 'username-taken';
+          return whatIsTaken(models, identifiers, fault);
         }
       }),
     find: (accountId) =>
@@ -68,6 +69,8 @@ export function accountRepository(database: Database): AccountRepository {
           status === 'deleted' ? { account: erased(account) } : { 'account.status': status },
         ),
       ),
+
+    ...identityMethods(database),
 
     throttle: (key) =>
       database.ask('read a throttle', async ({ failures }): Promise<ThrottleRecord> => {
@@ -115,39 +118,18 @@ export function accountRepository(database: Database): AccountRepository {
   };
 }
 
-/** Paths of an account's fields, and what is to be in them. */
-type ChangedFields = { readonly [path: string]: unknown };
-
 const allAccounts = (after: string) => ({ _id: trusted({ $gt: keyOf(after), $lt: AFTER_ALL }) });
 
-/** A change to an account that is there, and the Sign-out that goes with it, in one update. */
-async function changeAccount<Refusal extends string>(
-  models: Models,
-  accountId: string,
-  signOut: Parameters<typeof decideSignOut>[1] | undefined,
-  decide: (account: AccountFields) => Refusal | ChangedFields,
-): Promise<'set' | 'unknown' | Refusal> {
-  return changeScope<'set' | 'unknown' | Refusal>(models, keyOf(accountId), async (present) => {
-    if (present?.account === undefined || present.account.status === 'deleted') return { answer: 'unknown' };
-    const $set = decide(present.account);
-    if (typeof $set === 'string') return { answer: $set };
-    if (signOut === undefined) return { answer: 'set', change: { $set } };
-    const { change } = await decideSignOut(models, signOut, present);
-    return { answer: 'set', change: { ...change, $set: { ...change?.$set, ...$set } } };
-  });
-}
-
-/** What stays of a deleted account: that there was one. */
-function erased({ createdAt }: AccountFields): AccountFields {
-  return {
-    status: 'deleted',
-    admin: false,
-    sealedUsername: '',
-    sealedEmail: '',
-    passwordHash: null,
-    passwordChangedAt: null,
-    createdAt,
-  };
+/** Which of the unique things another account has. */
+async function whatIsTaken(
+  { scopes }: Models,
+  { username, email }: AccountIdentifiers,
+  fault: unknown,
+): Promise<'username-taken' | 'email-taken' | 'identity-taken'> {
+  if ((await scopes.exists({ 'account.identifiers': username })) !== null) return 'username-taken';
+  if ((await scopes.exists({ 'account.identifiers': email })) !== null) return 'email-taken';
+  if (fault instanceof Error && fault.message.includes('identities')) return 'identity-taken';
+  throw fault;
 }
 
 async function replaced(
@@ -167,19 +149,4 @@ async function replaced(
     if (isDuplicateKey(fault)) return false;
     throw fault;
   }
-}
-
-function accountFrom(document: Pick<ScopeDocument, '_id' | 'account'> | null): AccountRecord | null {
-  const account = document?.account;
-  if (document === null || account === undefined) return null;
-  const { status, admin, sealedUsername, sealedEmail, passwordHash, passwordChangedAt, createdAt } = account;
-  return {
-    id: document._id.slice('account:'.length),
-    status,
-    admin,
-    sealedUsername,
-    sealedEmail,
-    password: passwordHash === null ? null : { hash: passwordHash, changedAt: passwordChangedAt ?? createdAt },
-    createdAt,
-  };
 }

@@ -1,10 +1,11 @@
 /** Clients, signing keys and settled facts in MongoDB. A Client lives in the document of its scope, and so does its epoch. */
 import type { CatalogueRepository } from '../port.ts';
-import type { ClientRecord, SigningKeyRecord } from '../records.ts';
+import type { ClientRecord, ConnectionRecord, SigningKeyRecord } from '../records.ts';
 import { type Database, isDuplicateKey, trusted } from './database.ts';
-import type { ClientFields, FactDocument, ScopeDocument, SigningKeyDocument } from './schemas.ts';
+import type { ClientFields, ConnectionFields, FactDocument, ScopeDocument, SigningKeyDocument } from './schemas.ts';
 import { changeScope, decideSignOut } from './scopes.ts';
 
+const connectionKeyOf = (connectionId: string): string => `connection:${connectionId}`;
 const keyOf = (clientId: string): string => `client:${clientId}`;
 /** After every key that begins with `client:`. */
 const AFTER_ALL = 'client;';
@@ -58,6 +59,44 @@ export function catalogueRepository(database: Database): CatalogueRepository {
           if (present?.client?.status !== 'active') return { answer: 'unknown' };
           const { change } = await decideSignOut(models, signOut, present);
           const tombstone = { 'client.status': 'deleted', 'client.version': present.client.version + 1 };
+          return { answer: 'deleted', change: { ...change, $set: { ...change?.$set, ...tombstone } } };
+        }),
+      ),
+
+    saveConnection: ({ id, type, state, createdAt }) =>
+      database.ask('save a connection', (models) =>
+        changeScope<void>(models, connectionKeyOf(id), (present) => {
+          const connection: ConnectionFields = {
+            type,
+            status: 'active',
+            state,
+            version: (present?.connection?.version ?? 0) + 1,
+            createdAt: present?.connection?.createdAt ?? createdAt,
+          };
+          return { answer: undefined, change: { $set: { connection } } };
+        }),
+      ),
+    findConnection: (connectionId) =>
+      database.ask('find a connection', async ({ scopes }) =>
+        connectionFrom(await scopes.findById(connectionKeyOf(connectionId), { connection: 1 }).lean<ScopeDocument>()),
+      ),
+    listConnections: () =>
+      database.ask('list connections', async ({ scopes }) => {
+        const found = await scopes
+          .find(
+            { _id: trusted({ $gt: 'connection:', $lt: 'connection;' }), connection: trusted({ $exists: true }) },
+            { connection: 1 },
+          )
+          .sort({ _id: 1 })
+          .lean<ScopeDocument[]>();
+        return found.flatMap((each) => connectionFrom(each) ?? []);
+      }),
+    deleteConnection: (connectionId, signOut) =>
+      database.ask('delete a connection', (models) =>
+        changeScope<'deleted' | 'unknown'>(models, connectionKeyOf(connectionId), async (present) => {
+          if (present?.connection?.status !== 'active') return { answer: 'unknown' };
+          const { change } = await decideSignOut(models, signOut, present);
+          const tombstone = { 'connection.status': 'deleted', 'connection.version': present.connection.version + 1 };
           return { answer: 'deleted', change: { ...change, $set: { ...change?.$set, ...tombstone } } };
         }),
       ),
@@ -119,4 +158,11 @@ function clientFrom(document: Pick<ScopeDocument, '_id' | 'client'> | null): Cli
     version,
     createdAt,
   };
+}
+
+export function connectionFrom(document: Pick<ScopeDocument, '_id' | 'connection'> | null): ConnectionRecord | null {
+  const connection = document?.connection;
+  if (document === null || connection === undefined) return null;
+  const { type, status, state, version, createdAt } = connection;
+  return { id: document._id.slice('connection:'.length), type, status, state, version, createdAt };
 }

@@ -172,6 +172,13 @@ function livingIn(scope: SignOutScope) {
     case 'account-except':
     case 'device':
       return { endedAt: null, accountId: scope.accountId };
+    case 'identity':
+    case 'upstream':
+      return {
+        endedAt: null,
+        accountId: scope.accountId,
+        stamps: trusted({ $elemMatch: { key: raisedBy(scope) } }),
+      };
     case 'browser':
       return { endedAt: null, sessionUid: scope.sessionUid, accountId: scope.accountId, kind: 'browser' };
   }
@@ -193,10 +200,13 @@ function touched({ scope, epochBefore, spared }: SignOutRecord) {
   return { $nor: [later, ...sparing] };
 }
 
+/** Conditions that are made of keys here, and of nothing that came in. */
+const OURS = /^(\$|stamps$)/;
+
 /** Nothing sanitises the match of an aggregation: every field is compared with a value, whatever came in as one. */
 function asValues(match: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(match).map(([field, value]) => [field, field.startsWith('$') ? value : { $eq: value }]),
+    Object.entries(match).map(([field, value]) => [field, OURS.test(field) ? value : { $eq: value }]),
   );
 }
 

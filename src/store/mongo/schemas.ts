@@ -7,7 +7,15 @@
  */
 import { type IndexDefinition, type IndexOptions, Schema, type SchemaOptions } from 'mongoose';
 
-import type { ClientRecord, ClientSessionRecord, DeliveryRecord, SignOutRecord, SigningKeyRecord } from '../records.ts';
+import type {
+  ClientRecord,
+  ClientSessionRecord,
+  ConnectionRecord,
+  DeliveryRecord,
+  IdentityRecord,
+  SignOutRecord,
+  SigningKeyRecord,
+} from '../records.ts';
 
 /** A scope's key with a dot or a dollar in it could not be the name of a field; as a value it can be anything. */
 export type KeyedEpoch = { readonly key: string; readonly epoch: number };
@@ -34,7 +42,13 @@ export type AccountFields = {
   readonly createdAt: Date;
   /** Blind indexes; gone with a deleted account. */
   readonly identifiers?: readonly string[];
+  /** Gone with a deleted account, too. */
+  readonly identities?: readonly IdentityFields[];
 };
+
+export type IdentityFields = Omit<IdentityRecord, 'accountId'>;
+
+export type ConnectionFields = Omit<ConnectionRecord, 'id'>;
 
 export type ClientFields = Omit<ClientRecord, 'id' | 'metadata'> & {
   /** JSON: names of metadata are anybody's, and names of fields are not. */
@@ -54,6 +68,7 @@ export type ScopeDocument = {
   readonly forgettable?: string;
   readonly account?: AccountFields;
   readonly client?: ClientFields;
+  readonly connection?: ConnectionFields;
 };
 
 export type SignOutDocument = SignOutFields & {
@@ -128,7 +143,16 @@ const integer = { type: Number, required: true } as const;
 const keyedEpoch = new Schema({ key: text, epoch: integer }, EMBEDDED);
 
 const signOutScope = new Schema(
-  { kind: text, accountId: String, clientId: String, connectionId: String, grantId: String, sessionUid: String },
+  {
+    kind: text,
+    accountId: String,
+    clientId: String,
+    connectionId: String,
+    grantId: String,
+    sessionUid: String,
+    subject: String,
+    upstreamSession: String,
+  },
   EMBEDDED,
 );
 const actor = new Schema({ kind: text, accountId: String, clientId: String }, EMBEDDED);
@@ -143,6 +167,11 @@ const signOutFields = {
 
 const pendingSignOut = new Schema({ id: text, ...signOutFields, holder: String, leaseUntil: instant }, EMBEDDED);
 
+const identity = new Schema(
+  { subject: text, connectionId: text, sealedIdentity: text, linkedAt: instant, lastUsedAt: instant },
+  EMBEDDED,
+);
+
 const account = new Schema(
   {
     status: text,
@@ -153,12 +182,18 @@ const account = new Schema(
     passwordChangedAt: instantOrNull,
     createdAt: instant,
     identifiers: { type: [String], default: undefined },
+    identities: { type: [identity], default: undefined },
   },
   EMBEDDED,
 );
 
 const client = new Schema(
   { source: text, status: text, metadata: text, version: integer, createdAt: instant },
+  EMBEDDED,
+);
+
+const connection = new Schema(
+  { type: { type: String, required: true }, status: text, state: text, version: integer, createdAt: instant },
   EMBEDDED,
 );
 
@@ -191,10 +226,12 @@ export const COLLECTIONS = {
       forgettable: String,
       account,
       client,
+      connection,
     }),
     indexes: [
       // An element of one account's array can be in no other account's: no name is taken twice, by whichever route.
       [{ 'account.identifiers': 1 }, { unique: true, sparse: true }],
+      [{ 'account.identities.subject': 1 }, { unique: true, sparse: true }],
       [{ 'pending.at': 1 }, { sparse: true }],
       [{ 'pending.id': 1 }, { sparse: true }],
       // One field: a sparse index over several holds every document that has any of them.

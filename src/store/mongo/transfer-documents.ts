@@ -1,7 +1,10 @@
 /** What each kind of row is in MongoDB: a whole document, or a part of a scope's. */
 import { Types, type UpdateQuery } from 'mongoose';
 
+import type { ConnectionRecord } from '../records.ts';
 import type { Kind, RowOf } from '../transfer.ts';
+import { identityFields } from './account-documents.ts';
+import { connectionFrom } from './catalogue.ts';
 import { type Models, trusted } from './database.ts';
 import type {
   AccountFields,
@@ -12,6 +15,7 @@ import type {
   DeliveryDocument,
   FactDocument,
   FailureDocument,
+  IdentityFields,
   ScopeDocument,
   SigningKeyDocument,
 } from './schemas.ts';
@@ -44,7 +48,7 @@ const ANEW = { revision: 1 };
 const UNRAISED = { ...ANEW, epoch: 0, spared: [], pending: [], signedOutAt: null, raisedAt: null };
 
 export const PARTS: {
-  readonly [K in 'scopes' | 'accounts' | 'clients']: Part<RowOf[K]>;
+  readonly [K in 'scopes' | 'accounts' | 'clients' | 'connections']: Part<RowOf[K]>;
 } = {
   scopes: {
     filter: () => ({ raisedAt: trusted({ $ne: null }) }),
@@ -73,21 +77,35 @@ export const PARTS: {
     filter: () => ({ _id: trusted({ $gt: 'account:', $lt: 'account;' }), account: trusted({ $exists: true }) }),
     key: (id) => `account:${id}`,
     from: ({ _id, account }: ScopeDocument) => {
-      const { identifiers: [username = null, email = null] = [], ...fields } = account as AccountFields;
-      return { id: _id.slice('account:'.length), ...fields, username, email };
+      const {
+        identifiers: [username = null, email = null] = [],
+        identities = [],
+        ...fields
+      } = account as AccountFields;
+      const linked = identities.map(identityFields).sort(byLinking);
+      return { id: _id.slice('account:'.length), ...fields, username, email, identities: linked };
     },
-    to: ({ id: _id, username, email, ...fields }) => {
+    to: ({ id: _id, username, email, identities, ...fields }) => {
       const identifiers = [username, email].filter((each) => each !== null);
-      const account: AccountFields = { ...fields, ...(identifiers.length === 0 ? {} : { identifiers }) };
+      const account: AccountFields = {
+        ...fields,
+        ...(identifiers.length === 0 ? {} : { identifiers }),
+        ...(identities.length === 0 ? {} : { identities }),
+      };
       return { $set: { account }, $setOnInsert: UNRAISED };
     },
-    // Whoever had one of these names before does not have it any more, or the two could not stand in one store.
+    // Whoever had one of these names or Identities before does not have it any more, or the two could not stand in one store.
     prepare: async ({ scopes }, rows) => {
       const names = rows.flatMap(({ username, email }) => [username, email].filter((each) => each !== null));
       // Not pulled out one by one: of arrays with nothing in them, too, an index that is unique takes only one.
       await scopes.updateMany(
         { 'account.identifiers': trusted({ $in: names }) },
         { $unset: { 'account.identifiers': 1 } },
+      );
+      const subjects = rows.flatMap(({ identities }) => identities.map(({ subject }) => subject));
+      await scopes.updateMany(
+        { 'account.identities.subject': trusted({ $in: subjects }) },
+        { $unset: { 'account.identities': 1 } },
       );
     },
   },
@@ -97,7 +115,19 @@ export const PARTS: {
     from: ({ _id, client }: ScopeDocument) => ({ id: _id.slice('client:'.length), ...(client as ClientFields) }),
     to: ({ id: _id, ...client }) => ({ $set: { client }, $setOnInsert: UNRAISED }),
   },
+  connections: {
+    filter: () => ({
+      _id: trusted({ $gt: 'connection:', $lt: 'connection;' }),
+      connection: trusted({ $exists: true }),
+    }),
+    key: (id) => `connection:${id}`,
+    from: (document: ScopeDocument) => connectionFrom(document) as ConnectionRecord,
+    to: ({ id: _id, ...connection }) => ({ $set: { connection }, $setOnInsert: UNRAISED }),
+  },
 };
+
+const byLinking = (a: IdentityFields, b: IdentityFields): number =>
+  a.linkedAt.getTime() - b.linkedAt.getTime() || (a.subject < b.subject ? -1 : 1);
 
 export const WHOLES: {
   readonly [K in Exclude<Kind, keyof typeof PARTS | 'signOuts'>]: Whole<RowOf[K], object>;

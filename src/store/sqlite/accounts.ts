@@ -3,6 +3,7 @@ import type { AccountRepository } from '../port.ts';
 import type { AccountRecord, ThrottleRecord } from '../records.ts';
 import { instant } from './client-sessions.ts';
 import type { Database, Row } from './database.ts';
+import { findIdentity, identityMethods, insertIdentity } from './identities.ts';
 import { raiseForSignOut } from './scopes.ts';
 
 export function accountRepository(database: Database): AccountRepository {
@@ -18,10 +19,12 @@ export function accountRepository(database: Database): AccountRepository {
   };
 
   return {
-    insert: (account, identifiers) =>
+    insert: (account, identifiers, identity) =>
       database.write('create an account', () => {
         if (taken(identifiers.username)) return 'username-taken';
         if (taken(identifiers.email)) return 'email-taken';
+        if (identity !== undefined && findIdentity(database, identity.subject) !== null) return 'identity-taken';
+        if (identity !== undefined) insertIdentity(database, { ...identity, accountId: account.id });
         database.run(
           `INSERT INTO accounts (id, status, admin, sealed_username, sealed_email, password_hash, password_changed_at, created_at)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -77,6 +80,7 @@ export function accountRepository(database: Database): AccountRepository {
         database.run('UPDATE accounts SET status = ? WHERE id = ?', status, accountId);
         if (status === 'deleted') {
           database.run('DELETE FROM account_identifiers WHERE account_id = ?', accountId);
+          database.run('DELETE FROM identities WHERE account_id = ?', accountId);
           database.run(
             "UPDATE accounts SET sealed_username = '', sealed_email = '', password_hash = NULL, password_changed_at = NULL, admin = 0 WHERE id = ?",
             accountId,
@@ -85,6 +89,8 @@ export function accountRepository(database: Database): AccountRepository {
         if (signOut !== undefined) raiseForSignOut(database, signOut);
         return 'set';
       }),
+
+    ...identityMethods(database, find),
 
     throttle: (key) => database.read('read a throttle', () => throttle(key)),
     addFailure: ({ key, now, delaySeconds }) =>

@@ -1,6 +1,6 @@
 /** Clients, signing keys and settled facts in SQLite. */
 import type { CatalogueRepository } from '../port.ts';
-import type { ClientRecord, SigningKeyRecord } from '../records.ts';
+import type { ClientRecord, ConnectionRecord, SigningKeyRecord } from '../records.ts';
 import { instant } from './client-sessions.ts';
 import type { Database, Row } from './database.ts';
 import { raiseForSignOut } from './scopes.ts';
@@ -9,6 +9,10 @@ export function catalogueRepository(database: Database): CatalogueRepository {
   const findClient = (clientId: string): ClientRecord | null => {
     const row = database.get('SELECT * FROM clients WHERE id = ?', clientId);
     return row === undefined ? null : clientFrom(row);
+  };
+  const findConnection = (connectionId: string): ConnectionRecord | null => {
+    const row = database.get('SELECT * FROM connections WHERE id = ?', connectionId);
+    return row === undefined ? null : connectionFrom(row);
   };
   const fact = (name: string): string | null => {
     const row = database.get('SELECT value FROM facts WHERE fact = ?', name);
@@ -44,6 +48,30 @@ export function catalogueRepository(database: Database): CatalogueRepository {
       database.write('delete a client', () => {
         if (findClient(clientId)?.status !== 'active') return 'unknown';
         database.run("UPDATE clients SET status = 'deleted', version = version + 1 WHERE id = ?", clientId);
+        raiseForSignOut(database, signOut);
+        return 'deleted';
+      }),
+
+    saveConnection: ({ id, type, state, createdAt }) =>
+      database.write('save a connection', () => {
+        database.run(
+          `INSERT INTO connections (id, type, status, state, version, created_at) VALUES (?1, ?2, 'active', ?3, 1, ?4)
+           ON CONFLICT (id) DO UPDATE SET type = ?2, status = 'active', state = ?3, version = version + 1`,
+          id,
+          type,
+          state,
+          createdAt.getTime(),
+        );
+      }),
+    findConnection: (connectionId) => database.read('find a connection', () => findConnection(connectionId)),
+    listConnections: () =>
+      database.read('list connections', () =>
+        database.all('SELECT * FROM connections ORDER BY id').map(connectionFrom),
+      ),
+    deleteConnection: (connectionId, signOut) =>
+      database.write('delete a connection', () => {
+        if (findConnection(connectionId)?.status !== 'active') return 'unknown';
+        database.run("UPDATE connections SET status = 'deleted', version = version + 1 WHERE id = ?", connectionId);
         raiseForSignOut(database, signOut);
         return 'deleted';
       }),
@@ -90,6 +118,17 @@ function clientFrom(row: Row): ClientRecord {
     source: row['source'] as ClientRecord['source'],
     status: row['status'] as ClientRecord['status'],
     metadata: JSON.parse(String(row['metadata'])) as ClientRecord['metadata'],
+    version: Number(row['version']),
+    createdAt: new Date(Number(row['created_at'])),
+  };
+}
+
+export function connectionFrom(row: Row): ConnectionRecord {
+  return {
+    id: String(row['id']),
+    type: row['type'] as ConnectionRecord['type'],
+    status: row['status'] as ConnectionRecord['status'],
+    state: String(row['state']),
     version: Number(row['version']),
     createdAt: new Date(Number(row['created_at'])),
   };

@@ -172,6 +172,25 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX scopes_raised ON scopes (raised_at)
     WHERE pending = '[]' AND (key BETWEEN 'grant:' AND 'grant;' OR key BETWEEN 'session:' AND 'session;');
   `,
+  /* 3 */ `
+  CREATE TABLE identities (
+    subject TEXT PRIMARY KEY,
+    connection_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    sealed_identity TEXT NOT NULL,
+    linked_at INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX identities_account ON identities (account_id, linked_at);
+  CREATE TABLE connections (
+    id TEXT PRIMARY KEY,
+    type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    state TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  );
+  `,
 ];
 
 /** The schema version this program writes. */

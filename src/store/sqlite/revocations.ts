@@ -178,6 +178,12 @@ function endedByScope(scope: SignOutRecord['scope']): { where: string; values: s
     case 'account':
     case 'account-except':
       return { where: 'account_id = ?', values: [scope.accountId] };
+    case 'identity':
+    case 'upstream':
+      return {
+        where: 'account_id = ? AND EXISTS (SELECT 1 FROM json_each(stamps) borne WHERE borne.key = ?)',
+        values: [scope.accountId, raisedBy(scope)],
+      };
     case 'device':
       return { where: 'grant_id = ? AND account_id = ?', values: [scope.grantId, scope.accountId] };
     case 'browser':

@@ -5,7 +5,9 @@ import { raisedBy } from '../standing.ts';
 import type { Kind, RowOf } from '../transfer.ts';
 import { clientSessionFrom, instant } from './client-sessions.ts';
 import { date, replace, stamps, text, textOrNull, whole, type Writer } from './columns.ts';
+import { connectionFrom } from './catalogue.ts';
 import type { Row } from './database.ts';
+import { identityFrom } from './identities.ts';
 import { signOutFrom } from './scopes.ts';
 
 /** What a kind is to SQL: where its rows are, how one is read, and the statements that write one. */
@@ -20,6 +22,11 @@ export type Table<Written> = {
   readonly from: (row: Row) => Written;
   readonly write: (database: Writer, row: Written) => void;
 };
+
+/** As rows of that table, in order. */
+const IDENTITIES = `(SELECT json_group_array(json_object('subject', subject, 'connection_id', connection_id,
+    'account_id', account_id, 'sealed_identity', sealed_identity, 'linked_at', linked_at, 'last_used_at', last_used_at))
+  FROM (SELECT * FROM identities WHERE account_id = accounts.id ORDER BY linked_at, subject)) AS identities`;
 
 export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
   facts: {
@@ -53,7 +60,7 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
   accounts: {
     name: 'accounts',
     key: 'id',
-    columns: `accounts.*, ${identifier('username')}, ${identifier('email')}`,
+    columns: `accounts.*, ${identifier('username')}, ${identifier('email')}, ${IDENTITIES}`,
     from: (row) => ({
       id: text(row, 'id'),
       status: row['status'] as RowOf['accounts']['status'],
@@ -65,6 +72,9 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
       createdAt: date(row, 'created_at'),
       username: textOrNull(row, 'username'),
       email: textOrNull(row, 'email'),
+      identities: (JSON.parse(text(row, 'identities')) as Row[])
+        .map(identityFrom)
+        .map(({ accountId: _accountId, ...each }) => each),
     }),
     write: (database, row) => {
       replace(database, 'accounts', {
@@ -84,6 +94,17 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
         // Whoever had it before does not have it any more, or the two could not stand in one store.
         replace(database, 'account_identifiers', { identifier, account_id: row.id, kind });
       }
+      database.run('DELETE FROM identities WHERE account_id = ?', row.id);
+      for (const { subject, connectionId, sealedIdentity, linkedAt, lastUsedAt } of row.identities) {
+        replace(database, 'identities', {
+          subject,
+          connection_id: connectionId,
+          account_id: row.id,
+          sealed_identity: sealedIdentity,
+          linked_at: linkedAt,
+          last_used_at: lastUsedAt,
+        });
+      }
     },
   },
   clients: {
@@ -99,6 +120,13 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
     }),
     write: (database, { id, source, status, metadata, version, createdAt }) =>
       replace(database, 'clients', { id, source, status, metadata, version, created_at: createdAt }),
+  },
+  connections: {
+    name: 'connections',
+    key: 'id',
+    from: connectionFrom,
+    write: (database, { id, type, status, state, version, createdAt }) =>
+      replace(database, 'connections', { id, type, status, state, version, created_at: createdAt }),
   },
   signOuts: {
     name: 'sign_outs',

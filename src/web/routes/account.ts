@@ -3,27 +3,17 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 
 import { SHORTEST_PASSWORD } from '../../authn/password-policy.ts';
-import type { SignedIn } from '../../oidc/browser-session.ts';
-import { addSeconds } from '../../platform/clock.ts';
 import { REASONS } from '../../revocation/sign-out.ts';
 import type { SignOutScope } from '../../store/records.ts';
 import { countDevices, listDevices, scopeOfDevice } from '../devices.ts';
 import { readForm } from '../forms.ts';
+import { type Act, type Acts, answerAct, type Person } from '../fresh.ts';
 import { instant } from '../instants.ts';
 import { proveAgain } from '../password-sign-in.ts';
 import { Refusal } from '../refusal.ts';
 import { type House, requireSignIn, seeOther, show } from './house.ts';
+import { identitiesView, identityActs, identityRoutes } from './identities.ts';
 
-type Person = SignedIn & { readonly username: string };
-
-/** Factors, e-mail and signing out of everything need an authentication no older than this. */
-const FRESH_SECONDS = 15 * 60;
-
-const SensitiveForm = z.strictObject({
-  csrf: z.string(),
-  password: z.string().max(4096).optional(),
-  username: z.string().max(320).optional(),
-});
 const DeviceForm = z.strictObject({ csrf: z.string(), device: z.string().max(200) });
 const PasswordForm = z.strictObject({
   csrf: z.string(),
@@ -82,21 +72,32 @@ export function accountRoutes(house: House): void {
     await endAndShowReceipt(house, ctx, person, scope);
   });
 
-  router.post('/account/sign-out-all', (ctx) =>
-    whenFresh(house, ctx, 'Sign out of all devices', (person) =>
-      endAndShowReceipt(house, ctx, person, { kind: 'account', accountId: person.accountId }),
-    ),
-  );
-
-  router.post('/account/sign-out-others', (ctx) =>
-    whenFresh(house, ctx, 'Sign out of all other devices', (person) =>
-      endAndShowReceipt(house, ctx, person, {
-        kind: 'account-except',
-        accountId: person.accountId,
-        sessionUid: person.sessionUid,
-      }),
-    ),
-  );
+  const acts: Acts = new Map([
+    [
+      '/account/sign-out-all',
+      {
+        words: () => 'Sign out of all devices',
+        perform: (_house, ctx, person) =>
+          endAndShowReceipt(house, ctx, person, { kind: 'account', accountId: person.accountId }),
+      },
+    ],
+    [
+      '/account/sign-out-others',
+      {
+        words: () => 'Sign out of all other devices',
+        perform: (_house, ctx, { accountId, sessionUid, ...person }) =>
+          endAndShowReceipt(
+            house,
+            ctx,
+            { accountId, sessionUid, ...person },
+            { kind: 'account-except', accountId, sessionUid },
+          ),
+      },
+    ],
+    ...identityActs(),
+  ] satisfies [string, Act][]);
+  for (const path of acts.keys()) router.post(path, (ctx) => answerAct(house, ctx, path, acts));
+  identityRoutes(house, acts);
 
   router.get('/account/security', async (ctx) => {
     const person = await requireSignIn(house, ctx);
@@ -123,12 +124,14 @@ async function showSecurity(
   },
 ): Promise<void> {
   const account = await house.accounts.find(person.accountId);
-  const changed = ctx.query['changed'] === 'password';
+  const hasPassword = account?.passwordChangedAt != null;
   await show(house, ctx, 'security', {
     title: 'Security',
     viewer: { username: person.username },
     csrf: house.csrf.token(ctx),
-    notice: changed ? { tone: 'success', text: 'Your password was changed. Your devices stay signed in.' } : undefined,
+    notice: noticeOf(ctx.query['changed']),
+    hasPassword,
+    ...(await identitiesView(house, person.accountId, { hasPassword })),
     changePassword: {
       action: '/account/password',
       minimumLength: SHORTEST_PASSWORD.alone,
@@ -141,35 +144,15 @@ async function showSecurity(
   });
 }
 
-/** Asks for the password again where the sign-in is not recent, and then does what was asked. */
-async function whenFresh(
-  house: House,
-  ctx: Context,
-  what: string,
-  act: (person: Person) => Promise<void>,
-): Promise<void> {
-  const form = await readForm(ctx, SensitiveForm);
-  house.csrf.check(ctx, form.csrf);
-  const person = await requireSignIn(house, ctx);
-  if (person === null) return;
-  const fresh = addSeconds(person.signedInAt, FRESH_SECONDS) > house.clock.now();
-  if (fresh && form.password === undefined) return act(person);
-  const outcome =
-    form.password === undefined ? undefined : await proveAgain(house, ctx, person.accountId, form.password);
-  if (outcome !== undefined && 'verifiedHash' in outcome) return act(person);
-  ctx.status = outcome?.status ?? 200;
-  await show(house, ctx, 'confirm-identity', {
-    title: 'Confirm it is you',
-    action: ctx.path,
-    csrf: house.csrf.token(ctx),
-    username: person.username,
-    what,
-    fields: [],
-    submitLabel: what,
-    refusal: outcome?.refusal,
-    retryAfter: outcome?.retryAfter,
-    cancelUrl: '/account/security',
-  });
+function noticeOf(changed: unknown): { tone: 'success'; text: string } | undefined {
+  switch (changed) {
+    case 'password':
+      return { tone: 'success', text: 'Your password was changed. Your devices stay signed in.' };
+    case 'linked':
+      return { tone: 'success', text: 'Linked. From now on you can sign in this way as well.' };
+    default:
+      return undefined;
+  }
 }
 
 async function endAndShowReceipt(house: House, ctx: Context, person: Person, scope: SignOutScope): Promise<void> {

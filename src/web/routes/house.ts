@@ -6,6 +6,7 @@ import type { Accounts } from '../../accounts/accounts.ts';
 import type { SignIn } from '../../authn/sign-in.ts';
 import type { Throttle } from '../../authn/throttle.ts';
 import type { Config } from '../../config.ts';
+import type { Connections } from '../../connections/connections.ts';
 import type { BrowserSessions, SignedIn } from '../../oidc/browser-session.ts';
 import type { ClientDirectory } from '../../oidc/clients.ts';
 import type { deviceSealer } from '../../oidc/device.ts';
@@ -34,6 +35,7 @@ export type Rooms = {
   readonly throttle: Throttle;
   readonly signOuts: SignOuts;
   readonly clients: ClientDirectory;
+  readonly connections: Connections;
   readonly devices: ReturnType<typeof deviceSealer>;
   readonly provider: ProviderHolder;
   readonly interactions: Interactions;

@@ -3,8 +3,9 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 
 import { explainStatus } from '../error-pages.ts';
+import { depart, land, linkFirst } from '../federated-proof.ts';
 import { readForm } from '../forms.ts';
-import { provePassword, type Told } from '../password-sign-in.ts';
+import { provePassword, type Proven, type Told } from '../password-sign-in.ts';
 import { type House, seeOther, show } from './house.ts';
 
 const SignInForm = z.strictObject({
@@ -24,7 +25,12 @@ const SCOPE_TEXTS: Record<string, { name: string; description: string }> = {
 type Interaction = NonNullable<Awaited<ReturnType<House['interactions']['current']>>>;
 
 export function interactionRoutes(house: House): void {
-  const { router, csrf, interactions } = house;
+  const { router, csrf, interactions, connections } = house;
+
+  const enter = async (ctx: Context, proven: Proven): Promise<void> => {
+    house.cookies.noteSignedIn(ctx);
+    seeOther(ctx, await interactions.signedIn(ctx, proven));
+  };
 
   /** The Interaction of this browser, if it is the one the address names. A page that says so otherwise. */
   const current = async (ctx: Context): Promise<Interaction | null> => {
@@ -55,16 +61,47 @@ export function interactionRoutes(house: House): void {
       retryAfter: told?.retryAfter,
       note: noteFor(interaction),
       cancel: { action: `/interaction/${interaction.uid}/cancel` },
-      connections: [],
+      connections: connections.list().map(({ id, name }) => {
+        return { name, action: `/interaction/${interaction.uid}/connections/${id}` };
+      }),
     });
+  };
+
+  const leave = (
+    ctx: Context,
+    { uid, prompt }: Interaction,
+    connectionId: string,
+    loginHint: string | null,
+  ): Promise<void> =>
+    depart(house, ctx, {
+      connectionId,
+      purpose: { kind: 'sign-in' },
+      continueAt: `/interaction/${uid}/federation`,
+      returnTo: '',
+      loginHint,
+      // Whoever is asked to sign in again is asked again where they come from as well.
+      forced: prompt.reasons.some((reason) => reason !== 'no_session'),
+    });
+
+  /** Where this person signs in, when app, link or address tells; null where they are to choose. */
+  const homeOf = async ({ params, lastSubmission }: Interaction): Promise<string | null> => {
+    if (lastSubmission !== undefined) return null;
+    const client = await house.clients.lookUp(String(params['client_id']));
+    const named = [params['connection'], client?.metadata['connection']].find((id) => typeof id === 'string');
+    if (typeof named === 'string') return connections.settingsOf(named)?.id ?? null;
+    const [domain, hint] = [params['domain_hint'], params['login_hint']];
+    if (typeof domain === 'string') return connections.homeOf(`@${domain}`)?.id ?? null;
+    return typeof hint === 'string' ? (connections.homeOf(hint)?.id ?? null) : null;
   };
 
   router.get('/interaction/:uid', async (ctx) => {
     const interaction = await current(ctx);
     if (interaction === null) return;
     if (interaction.prompt.name !== 'consent') {
-      const hint = interaction.params['login_hint'];
-      return showSignIn(ctx, interaction, typeof hint === 'string' ? hint.slice(0, 320) : '');
+      const given = interaction.params['login_hint'];
+      const hint = typeof given === 'string' ? given.slice(0, 320) : '';
+      const home = ctx.query['choose'] === undefined ? await homeOf(interaction) : null;
+      return home === null ? showSignIn(ctx, interaction, hint) : leave(ctx, interaction, home, hint || null);
     }
     const client = (await house.clients.lookUp(String(interaction.params['client_id'])))?.metadata;
     const account = await house.accounts.find(interaction.session?.accountId ?? '');
@@ -93,12 +130,32 @@ export function interactionRoutes(house: House): void {
     csrf.check(ctx, form.csrf);
     const interaction = await current(ctx);
     if (interaction === null) return;
+    const home = connections.homeOf(form.username);
+    if (home !== null) return leave(ctx, interaction, home.id, form.username);
     const outcome = await provePassword(house, ctx, form);
     if ('refusal' in outcome) {
       ctx.status = outcome.status;
       return showSignIn(ctx, interaction, form.username, outcome);
     }
-    seeOther(ctx, await interactions.signedIn(ctx, outcome));
+    await enter(ctx, outcome);
+  });
+
+  router.post('/interaction/:uid/connections/:connection', async (ctx) => {
+    csrf.check(ctx, (await readForm(ctx, CsrfOnly)).csrf);
+    const interaction = await current(ctx);
+    if (interaction !== null) await leave(ctx, interaction, String(ctx['params'].connection), null);
+  });
+
+  router.get('/interaction/:uid/federation', async (ctx) => {
+    if ((await current(ctx)) === null) return;
+    const arrived = await land(house, ctx);
+    if (arrived !== null) await enter(ctx, arrived.proven);
+  });
+
+  router.post('/interaction/:uid/federation/link', async (ctx) => {
+    if ((await current(ctx)) === null) return;
+    const linked = await linkFirst(house, ctx);
+    if (linked !== null) await enter(ctx, linked.proven);
   });
 
   router.post('/interaction/:uid/consent', async (ctx) => {

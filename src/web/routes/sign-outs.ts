@@ -266,6 +266,10 @@ async function scopeWords(house: House, scope: SignOutScope): Promise<string> {
       return `Everyone, at ${await appName(house, scope.clientId)}`;
     case 'connection':
       return `Everyone who signed in through ${scope.connectionId}`;
+    case 'identity':
+      return `Whatever you signed in to through ${scope.connectionId}`;
+    case 'upstream':
+      return `Whatever you signed in to through one session at ${scope.connectionId}`;
     case 'account':
       return 'All devices';
     case 'account-except':

@@ -7,8 +7,10 @@ import {
   at,
   client,
   clientSession,
+  connection,
   delivery,
   hour,
+  identity,
   signOutOf,
   signOutRequest,
   signingKey,
@@ -31,12 +33,18 @@ const tombstone = artifact('tombstone', { stamps: { 'grant:phone': 0 } });
 const deviceCode = artifact('device', { model: 'DeviceCode', userCode: 'index:BCDF', accountId: 'bob' });
 const expired = artifact('expired', { expiresAt: at(30) });
 
+const linkedToAlice = [identity('b', 'alice', { linkedAt: at(1) }), identity('a', 'alice', { lastUsedAt: at(2) })];
+
 /** Four people, three apps, and what becomes of them in a minute. */
 export async function furnish(store: Store): Promise<void> {
   const { accounts, artifacts, catalogue, deliveries, revocations } = store;
   await catalogue.settle('keyring', 'fingerprint');
   await populate(store, ['alice', 'bob', 'carol'], ['player', 'radio', 'tv']);
   await accounts.insert(account('dave', { admin: true, password: null }), { username: 'index:d', email: 'index:d' });
+  for (const linked of linkedToAlice) await accounts.linkIdentity(linked);
+  await catalogue.saveConnection(connection('corp'));
+  await catalogue.saveConnection(connection('acme', { type: 'oidc' }));
+  await catalogue.saveConnection(connection('acme', { type: 'oidc', state: 'second' }));
   await catalogue.saveClient(client('player', { metadata: { client_name: 'Pláyer', 'odd.$name': [1, null] } }));
   await catalogue.addSigningKey(signingKey('a'));
   await catalogue.addSigningKey(signingKey('b', { signsFrom: start }));
@@ -94,6 +102,7 @@ const kept = ({ id, password: _password, ...record }: ReturnType<typeof account>
   passwordChangedAt: start,
   username: `index:${id}`,
   email: `index:${id}@mail`,
+  identities: [],
 });
 const app = (id: string, changes: Partial<RowOf['clients']> = {}): RowOf['clients'] => {
   const { metadata, ...record } = client(id);
@@ -146,7 +155,10 @@ export const FURNISHED: Rows = {
     scope('grant:phone', 1, 7, { signedOutAt: null }),
   ],
   accounts: [
-    kept(account('alice')),
+    {
+      ...kept(account('alice')),
+      identities: linkedToAlice.toReversed().map(({ accountId: _accountId, ...linked }) => linked),
+    },
     { ...kept(account('bob')), passwordHash: 'hash:bob:second', passwordChangedAt: at(10) },
     {
       ...kept(account('carol', { status: 'deleted', sealedUsername: '', sealedEmail: '' })),
@@ -167,6 +179,10 @@ export const FURNISHED: Rows = {
     app('player', { version: 2, metadata: '{"client_name":"Pláyer","odd.$name":[1,null]}' }),
     app('radio', { status: 'deleted', version: 2 }),
     app('tv'),
+  ],
+  connections: [
+    { ...connection('acme', { type: 'oidc', state: 'second' }), status: 'active', version: 2 },
+    { ...connection('corp'), status: 'active', version: 1 },
   ],
   signOuts: [
     signOut(signOutOf('app-lost', 'client:player', { at: at(2) }), {

@@ -13,6 +13,7 @@ import {
   day,
   delivery,
   identifiers,
+  identity,
   signingKey,
   signOutOf,
   start,
@@ -70,6 +71,7 @@ export async function fill(store: Store, rows: number): Promise<void> {
   const each = (work: (nth: number) => Promise<unknown>): Promise<void> =>
     inBatches(rows, (nths) => Promise.all(nths.map(work)));
   await each((nth) => accounts.insert(account(`person-${nth}`), identifiers(`person-${nth}`)));
+  await each((nth) => accounts.linkIdentity(identity(`subject-${nth}`, `person-${nth}`)));
   await each((nth) => catalogue.saveClient(client(`client-${nth}`)));
   await each((nth) => catalogue.settle(`fact-${nth}`, 'settled'));
   for (const nth of [0, 1, 2]) await catalogue.addSigningKey(signingKey(`key-${nth}`, { signsFrom: at(nth) }));

@@ -1,0 +1,42 @@
+/** What both kinds of connection do, each in its own protocol. Verification is theirs; attempts, people and stores are not. */
+import type { Attempt } from './attempts.ts';
+import type { UpstreamLogout, Vouched } from './vouched.ts';
+
+/** How a browser gets to the provider. */
+export type Departure =
+  | { readonly kind: 'redirect'; readonly location: string }
+  /** A form to be submitted as it is. */
+  | { readonly kind: 'post'; readonly action: string; readonly fields: Readonly<Record<string, string>> };
+
+/** Why an answer leads nowhere; `detail` is for the log. */
+export type ArrivalRefusal =
+  'unreachable' | 'unprovable' | 'declined' | 'unsolicited' | 'unknown-attempt' | 'not-verified';
+
+export type Refused = { readonly refused: ArrivalRefusal; readonly detail: string };
+
+/** Something an operator can look at, and how it is. */
+export type Finding = {
+  readonly check: string;
+  readonly status: 'ok' | 'warning' | 'problem';
+  readonly found: string;
+};
+
+export type UpstreamProtocol = {
+  depart(attempt: Attempt): Promise<Departure | Refused>;
+  test(): Promise<readonly Finding[]>;
+  /** Where a person signs out of the provider itself; null where that cannot be done. */
+  signOutUrl(logout: UpstreamLogout): Promise<string | null>;
+};
+
+/** A provider's word that somebody has signed out there: the people and sessions it is about. */
+export type UpstreamSignOut = {
+  /** Unique among everything this provider ever says: heard twice, it is done once. */
+  readonly issuer: string;
+  readonly id: string;
+  readonly rememberUntil: Date;
+  readonly subject: string | null;
+  /** None: every session of the subject. */
+  readonly upstreamSessions: readonly string[];
+};
+
+export type Answered = Vouched | Refused;

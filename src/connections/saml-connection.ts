@@ -1,0 +1,257 @@
+/**
+ * A connection to a SAML identity provider: from its metadata to a verified word of it.
+ *
+ * Invariant: certificates are taken from the operator's file, or from where the provider publishes them over https or
+ * signed; a change of them is noticed and told. Curfew's own keys are made once for each connection and kept sealed.
+ */
+import type { SamlConnectionEntry } from '../config.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Outbound } from '../platform/outbound-http.ts';
+import { randomId } from '../platform/random.ts';
+import type { Attempt } from './attempts.ts';
+import { mapClaims } from './claims.ts';
+import type { Answered, ArrivalRefusal, Finding, UpstreamProtocol, UpstreamSignOut } from './protocol.ts';
+import { fingerprint, parseCertificate } from './saml/keys.ts';
+import { logoutRequest, logoutResponse, type LogoutStatus } from './saml/logout-outbound.ts';
+import { type InboundLogout, verifyLogoutRequest } from './saml/logout.ts';
+import { parseMetadata } from './saml/metadata.ts';
+import type { KeyPair, SamlIdentityProvider, ServiceProvider } from './saml/party.ts';
+import { isRefusal, type SamlRefusal } from './saml/refusal.ts';
+import { authnRequest } from './saml/request.ts';
+import { verifyResponse } from './saml/response.ts';
+import { serviceProviderMetadata } from './saml/sp-metadata.ts';
+
+/** What is kept of a SAML connection besides its configuration. */
+export type SamlState = {
+  readonly signing: KeyPair;
+  readonly decryption: KeyPair;
+  /** As last fetched from `metadataUrl`. */
+  readonly metadata: string | null;
+  readonly fetchedAt: string | null;
+};
+
+export type SamlConnection = UpstreamProtocol & {
+  answer(attempt: Attempt, samlResponse: string): Promise<Answered>;
+  hearLogout(
+    message: InboundLogout,
+  ): Promise<(UpstreamSignOut & { readonly relayState: string | undefined }) | { readonly refused: string }>;
+  /** Where the browser goes back to, with how the logout went; null where the provider takes no answer by redirect. */
+  answerLogout(answer: {
+    readonly inResponseTo: string;
+    readonly relayState: string | undefined;
+    readonly status: LogoutStatus;
+  }): Promise<string | null>;
+  serviceProviderMetadata(): Promise<string>;
+  /** The signing certificates trusted now. */
+  certificates(): Promise<readonly { readonly fingerprint: string; readonly validUntil: Date }[]>;
+};
+
+const SAML_ATTRIBUTES = { username: 'uid', email: 'mail', name: 'displayName', groups: 'groups' };
+const TRANSIENT = 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient';
+
+export function createSamlConnection({
+  entry,
+  issuer,
+  stateOf,
+  clock,
+}: {
+  readonly entry: SamlConnectionEntry;
+  /** Curfew's own. */
+  readonly issuer: string;
+  readonly stateOf: () => Promise<SamlState>;
+  readonly clock: Clock;
+}): SamlConnection {
+  const base = `${issuer}/saml/${entry.id}`;
+  const mapping = {
+    ...SAML_ATTRIBUTES,
+    ...Object.fromEntries(Object.entries(entry.claims).filter(([, attribute]) => attribute !== undefined)),
+  };
+
+  const parties = async (): Promise<{ sp: ServiceProvider; idp: SamlIdentityProvider } | SamlRefusal> => {
+    const { signing, decryption, metadata } = await stateOf();
+    const sp = { entityId: `${base}/metadata`, acsUrl: `${base}/acs`, sloUrl: `${base}/slo`, signing, decryption };
+    const document = entry.metadata ?? metadata;
+    if (document === null) return { refused: 'not-metadata', detail: 'its metadata have never been fetched' };
+    const parsed = readSamlMetadata(entry, document, clock.now());
+    return isRefusal(parsed) ? parsed : { sp, idp: parsed.idp };
+  };
+  const unusable = ({ refused, detail }: SamlRefusal) =>
+    ({ refused: 'unreachable', detail: `metadata: ${refused}: ${detail}` }) as const;
+
+  return {
+    async depart(attempt) {
+      const known = await parties();
+      if (isRefusal(known)) return unusable(known);
+      const { requestId, state: relayState, forced } = attempt;
+      const sent = authnRequest({ ...known, requestId, relayState, forced, now: clock.now() });
+      return sent.binding === 'redirect'
+        ? { kind: 'redirect', location: sent.url }
+        : { kind: 'post', action: sent.action, fields: sent.fields };
+    },
+    async answer(attempt, samlResponse) {
+      const known = await parties();
+      if (isRefusal(known)) return unusable(known);
+      const { requestId, requestedAt } = attempt;
+      const verified = await verifyResponse({
+        ...known,
+        policy: { wantResponseSigned: entry.wantResponseSigned, wantAssertionsSigned: true, clockSkewSeconds: 60 },
+        attempt: { requestId, requestedAt, forced: attempt.forced && entry.reauthentication === 'verified' },
+        samlResponse,
+        now: clock.now(),
+      });
+      if (isRefusal(verified)) {
+        return { refused: arrivalRefusal(verified), detail: `${verified.refused}: ${verified.detail}` };
+      }
+      const subject = subjectOf(entry, verified);
+      if (subject === null) {
+        const detail = 'it names the person for this session alone, or not by the attribute in claims.subject';
+        return { refused: 'not-verified', detail };
+      }
+      const { nameId, nameIdFormat, nameQualifier, spNameQualifier, sessionIndex, assertionId, issuer } = verified;
+      return {
+        connectionId: entry.id,
+        subject,
+        authenticatedAt: verified.authnInstant,
+        upstreamSession: sessionIndex ?? null,
+        claims: mapClaims({ claims: verified.attributes, mapping, vouchedFor: entry.trustEmail }),
+        amr: [],
+        logout: {
+          kind: 'saml',
+          nameId,
+          nameIdFormat,
+          nameQualifier: nameQualifier ?? null,
+          spNameQualifier: spNameQualifier ?? null,
+          sessionIndex: sessionIndex ?? null,
+        },
+        once: { issuer, id: assertionId, expiresAt: verified.notOnOrAfter },
+      };
+    },
+    async hearLogout(message) {
+      const known = await parties();
+      if (isRefusal(known)) return { refused: known.refused };
+      const heard = verifyLogoutRequest({ ...known, message, now: clock.now() });
+      if (isRefusal(heard)) return { refused: `${heard.refused}: ${heard.detail}` };
+      return {
+        issuer: heard.issuer,
+        id: heard.id,
+        rememberUntil: heard.notOnOrAfter,
+        subject: entry.claims.subject === undefined ? heard.nameId : null,
+        upstreamSessions: heard.sessionIndexes,
+        relayState: heard.relayState,
+      };
+    },
+    async answerLogout({ inResponseTo, relayState, status }) {
+      const known = await parties();
+      if (isRefusal(known)) return null;
+      const answer = logoutResponse({
+        ...known,
+        id: `_${randomId()}`,
+        inResponseTo,
+        relayState,
+        status,
+        now: clock.now(),
+      });
+      return 'url' in answer ? answer.url : null;
+    },
+    async serviceProviderMetadata() {
+      const { signing, decryption } = await stateOf();
+      return serviceProviderMetadata({
+        entityId: `${base}/metadata`,
+        acsUrl: `${base}/acs`,
+        sloUrl: `${base}/slo`,
+        signing,
+        decryption,
+      });
+    },
+    async certificates() {
+      const known = await parties();
+      return isRefusal(known) ? [] : known.idp.certificates.flatMap(describeCertificate);
+    },
+    async test(): Promise<readonly Finding[]> {
+      const known = await parties();
+      if (isRefusal(known))
+        return [{ check: 'metadata', status: 'problem', found: `${known.refused}: ${known.detail}` }];
+      const { idp } = known;
+      const now = clock.now();
+      return [
+        { check: 'metadata', status: 'ok', found: `of ${idp.entityId}` },
+        { check: 'sign-in', status: 'ok', found: idp.sso.redirect ?? idp.sso.post ?? '' },
+        idp.slo.redirect === undefined
+          ? { check: 'logout', status: 'warning', found: 'takes no logout messages by redirect' }
+          : { check: 'logout', status: 'ok', found: idp.slo.redirect },
+        ...idp.certificates.flatMap(describeCertificate).map(({ fingerprint, validUntil }): Finding => {
+          const status = validUntil < now ? 'warning' : 'ok';
+          return { check: 'certificate', status, found: `${fingerprint}, until ${validUntil.toISOString()}` };
+        }),
+      ];
+    },
+    async signOutUrl(logout) {
+      if (logout.kind !== 'saml') return null;
+      const known = await parties();
+      if (isRefusal(known)) return null;
+      const { nameId, nameIdFormat, nameQualifier, spNameQualifier, sessionIndex } = logout;
+      const asked = logoutRequest({
+        ...known,
+        id: `_${randomId()}`,
+        nameId: {
+          nameId,
+          nameIdFormat,
+          nameQualifier: nameQualifier ?? undefined,
+          spNameQualifier: spNameQualifier ?? undefined,
+        },
+        sessionIndex: sessionIndex ?? undefined,
+        now: clock.now(),
+      });
+      return 'url' in asked ? asked.url : null;
+    },
+  };
+}
+
+/** Metadata as this connection reads them: the provider it names, signed by the certificate it pins. */
+export function readSamlMetadata(entry: SamlConnectionEntry, document: string, now: Date) {
+  return parseMetadata({
+    document,
+    ...(entry.entityId === undefined ? {} : { entityId: entry.entityId }),
+    ...(entry.metadataCertificate === undefined ? {} : { metadataCertificate: entry.metadataCertificate }),
+    now,
+  });
+}
+
+/** Fetches what the provider publishes. Throws when it cannot be had. */
+export async function fetchSamlMetadata(url: string, fetch: Outbound['fetch']): Promise<string> {
+  const answer = await fetch(url, { headers: { accept: 'application/samlmetadata+xml, application/xml, text/xml' } });
+  if (answer.status !== 200) throw new Error(`${new URL(url).host} answered with status ${answer.status}`);
+  return answer.text();
+}
+
+function describeCertificate(certificate: string) {
+  const [print, parsed] = [fingerprint(certificate), parseCertificate(certificate)];
+  return print === undefined || parsed === undefined
+    ? []
+    : [{ fingerprint: print, validUntil: new Date(parsed.validTo) }];
+}
+
+/** What names the person for good; null where the provider gave a name for this session alone. */
+function subjectOf(
+  { claims }: SamlConnectionEntry,
+  verified: { nameId: string; nameIdFormat: string; attributes: Readonly<Record<string, readonly string[]>> },
+): string | null {
+  if (claims.subject === undefined) return verified.nameIdFormat === TRANSIENT ? null : verified.nameId;
+  const values = verified.attributes[claims.subject] ?? [];
+  return values.length === 1 && values[0] !== undefined && values[0] !== '' ? values[0] : null;
+}
+
+function arrivalRefusal({ refused }: SamlRefusal): ArrivalRefusal {
+  switch (refused) {
+    case 'stale-authentication':
+      return 'unprovable';
+    case 'unsolicited':
+      return 'unsolicited';
+    case 'status-not-success':
+      return 'declined';
+    case 'expired-attempt':
+      return 'unknown-attempt';
+    default:
+      return 'not-verified';
+  }
+}
