@@ -74,7 +74,7 @@ const Common = {
     .prefault({}),
 };
 
-export const OidcConnection = z.strictObject({
+const OidcConnection = z.strictObject({
   ...Common,
   type: z.literal('oidc').describe('oidc: speaks OpenID Connect. saml: speaks SAML 2.0.'),
   issuer: address('https://login.acme.example').describe('Its issuer, exactly as it names itself.'),
@@ -83,7 +83,7 @@ export const OidcConnection = z.strictObject({
   scopes: z.array(z.string().min(1)).default(['openid', 'profile', 'email']).describe('What is asked of it.'),
 });
 
-export const SamlConnection = z
+const SamlConnection = z
   .strictObject({
     ...Common,
     type: z.literal('saml').describe('saml: speaks SAML 2.0. oidc: speaks OpenID Connect.'),

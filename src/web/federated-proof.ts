@@ -107,7 +107,7 @@ export async function land(house: House, ctx: Context): Promise<Arrived | null> 
   }
 }
 
-export async function showLinkFirst(
+async function showLinkFirst(
   house: House,
   ctx: Context,
   model: {
@@ -186,7 +186,7 @@ export async function linkFirst(house: House, ctx: Context): Promise<Pick<Arrive
 }
 
 /** What signing in through a provider proves, and whatever its own logout will ask for. */
-export function provenBy(
+function provenBy(
   ctx: Context,
   attempt: Attempt,
   vouched: Vouched,
@@ -242,7 +242,7 @@ export async function showRefusal(
 }
 
 /** The code of a continuing request: one, and of its shape. */
-export function codeOf(ctx: Context): string {
+function codeOf(ctx: Context): string {
   const { code } = readQuery(ctx, z.strictObject({ code: z.string().regex(/^[\w-]{43}$/) }));
   return code;
 }

@@ -38,7 +38,7 @@ const Form = z
   })
   .catchall(z.string().max(200));
 
-export function isFresh(house: House, { authenticatedAt }: SignedIn): boolean {
+function isFresh(house: House, { authenticatedAt }: SignedIn): boolean {
   return addSeconds(authenticatedAt, FRESH_SECONDS) > house.clock.now();
 }
 

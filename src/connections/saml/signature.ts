@@ -120,7 +120,7 @@ const isPrefixList = (element: Element): boolean =>
 const isBase64Text = (element: Element | undefined): boolean =>
   decodeBase64((plainText(element) ?? '').replace(/[ \t\r\n]+/g, '')) !== undefined;
 
-// The three below have the right shape, so positions say which element is meant.
+// From here on the shape is right, so a position says which element is meant.
 
 function referenceFault(signature: Element, owner: Element): SamlRefusal | undefined {
   const id = attribute(owner, 'ID');

@@ -25,7 +25,7 @@ export type Fresh = {
 export type Row = { _id: string | Buffer; [field: string]: unknown };
 
 /** The URL of the server that all tests share. */
-export function serverUrl(): string {
+function serverUrl(): string {
   const server = inject('mongodb');
   if (server === undefined) throw new Error('these tests need a MongoDB server');
   return server.url;
