@@ -2,6 +2,8 @@
  * Two projects: everything on the embedded store; and on MongoDB, where a server can be found, all that speaks to a store
  * (test/support/store-under-test.ts). `npm test -- --project embedded` runs the first alone.
  */
+import { availableParallelism } from 'node:os';
+
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 import { closingLine } from './support/mongodb/closing-line.ts';
@@ -14,6 +16,8 @@ export function configure(server: FoundServer | undefined): ViteUserConfig {
     test: {
       root: new URL('..', import.meta.url).pathname,
       pool: 'forks',
+      // A test that waits for a disk, a server or a program leaves its core to another.
+      maxWorkers: Math.max(2, availableParallelism() - 1),
       testTimeout: 120_000,
       hookTimeout: 120_000,
       restoreMocks: true,

@@ -14,7 +14,7 @@ import { vi } from 'vitest';
 import { composeCore } from '../../src/compose.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { curfew, type Ended } from '../commands/support.ts';
+import { type Ended, type Running, start } from '../commands/support.ts';
 import { Browser } from '../support/browser.ts';
 import { type Client, createClient, type ClientSetup } from '../support/client.ts';
 import { type Ears, listen as openEars } from '../support/ears.ts';
@@ -57,6 +57,8 @@ export type Cluster<Own extends Line = Line> = {
   person(name: string): Promise<Person>;
   /** `curfew …`, to its end. */
   command(...args: string[]): Promise<Ended>;
+  /** The same without waiting for it. */
+  begin(...args: string[]): Running;
   /** Until every Sign-out is fanned out and every Delivery made, by whoever lives. */
   settled(): Promise<void>;
   stop(): Promise<void>;
@@ -153,7 +155,8 @@ async function build<Own extends Line>(
       if (!('account' in created)) throw new Error(`${username} was refused: ${JSON.stringify(created)}`);
       return createPerson({ issuer, id: created.account.id, ...named });
     },
-    command: (...args) => curfew([...args, '--config', operator]),
+    command: (...args) => start([...args, '--config', operator]).ended,
+    begin: (...args) => start([...args, '--config', operator]),
     async settled() {
       const { scopes, deliveries } = {
         scopes: database.db.collection('scopes'),

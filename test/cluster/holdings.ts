@@ -61,7 +61,7 @@ const introspected =
   (of: (held: Holdings) => string): Question =>
   async (house, held) => {
     const { active } = await house.client('library').introspect(of(held));
-    return verdict(active, active === true, active === false);
+    return verdict(active, active, !active);
   };
 
 const toldByUserinfo =

@@ -1,8 +1,10 @@
 /** Several processes are one house: whoever walks through it meets another one at every step and cannot tell. */
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { signOutFromApp } from '../journeys/sign-out-from-app.ts';
+import type { ScopeKey } from '../../src/store/records.ts';
+import type { Tokens } from '../support/client.ts';
 import type { Person } from '../support/world.ts';
 import { type Cluster, cluster } from './cluster.ts';
 import { askEveryProcess, askOnce, type Holdings, holdings, LASTING, SPENT, unanimous } from './holdings.ts';
@@ -119,12 +121,23 @@ describe.for([2, 4])('%i processes', (processes) => {
     };
     const command =
       (...words: string[]) =>
-      async ({ person }: Pick<Holdings, 'person'>): Promise<void> => {
-        const whom = words.length > 0 ? words : ['--account', person.username];
-        const { code } = await house.command('sign-out', ...whom, '--yes');
-        // 3: and the apps are still to be told.
-        expect([0, 3]).toContain(code);
+      async ({ person, player }: Holdings): Promise<void> => {
+        const [whom, key] =
+          words.length > 0 ? [words, 'everyone'] : [['--account', person.username], `account:${person.id}`];
+        const before = await epochOf(key);
+        const { ended } = house.begin('sign-out', ...whom, '--yes');
+        // Not a moment later: the command itself goes on tidying up. And every process has just said yes.
+        while ((await epochOf(key)) === before)
+          await Promise.all(house.processes.map(({ url }) => toldAt(url, player)));
+        onTestFinished(async () => {
+          // 3: and the apps were still to be told.
+          expect([0, 3]).toContain((await ended).code);
+        });
       };
+    const toldAt = (url: string, { access_token: token }: Tokens): Promise<Response> =>
+      fetch(`${url}/me`, { headers: { authorization: `Bearer ${token}` } });
+    const epochOf = async (key: string): Promise<number> =>
+      (await house.core.store.revocations.epochs([key as ScopeKey]))[key as ScopeKey] ?? 0;
     const ways = [
       { way: "a person's button", signOut: button, reaches: 'one' },
       { way: "an operator's command", signOut: command(), reaches: 'one' },
@@ -158,8 +171,13 @@ describe.for([2, 4])('%i processes', (processes) => {
     test('and a new sign-in in the same second works at each of them', async () => {
       const alice = await house.person('alice');
       for (const [at] of house.processes.entries()) {
-        const seconds = await signOutAndInAgain(alice, at);
-        expect(seconds.signedIn, 'the sign-in came a second later').toBe(seconds.signedOut);
+        // On a busy machine the second may be over before the sign-in is.
+        let sameSecond = false;
+        for (let nth = 0; nth < 10 && !sameSecond; nth++) {
+          const { signedOut, signedIn } = await signOutAndInAgain(alice, at);
+          sameSecond = signedIn === signedOut;
+        }
+        expect(sameSecond).toBe(true);
       }
     });
 

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import type { Tokens } from '../support/client.ts';
 import { type Cluster, cluster } from './cluster.ts';
+import { type Gate, openGatedLine } from './gated-line.ts';
 
 /** Every process looks for keys every five seconds; the machine may be busy. */
 const POLL_AND_PATIENCE_MS = 20_000;
@@ -20,7 +21,20 @@ beforeAll(async () => {
 afterAll(() => house.stop());
 
 test('processes that start for the first time at once publish the same keys', async () => {
-  const young = await cluster({ processes: 4 });
+  const gates: Gate[] = [];
+  const starting = cluster({
+    processes: 4,
+    async line(options) {
+      const line = await openGatedLine(options);
+      gates.push(line.hold(({ name, collection }) => name === 'find' && collection === 'signing_keys', 'after'));
+      return line;
+    },
+  });
+  // Each of them has seen that there are no keys.
+  await expect.poll(() => gates.length, { timeout: 10_000 }).toBe(4);
+  await Promise.race([starting, Promise.all(gates.map(({ reached }) => reached))]);
+  for (const gate of gates) gate.open();
+  const young = await starting;
   try {
     const [first, ...others] = await published(young);
     expect(first).toHaveLength(3);

@@ -34,7 +34,7 @@ export async function startTraffic(house: Cluster, { patient }: { readonly patie
   const counts = { refreshes: 0, signIns: 0, signOuts: 0, unanswered: 0 };
   const devices: Device[] = [];
   const signedOut: SignedOut[] = [];
-  let going = true;
+  const stopping = new AbortController();
 
   const trying = async (work: () => Promise<void>): Promise<void> => {
     if (!patient) return work();
@@ -52,7 +52,7 @@ export async function startTraffic(house: Cluster, { patient }: { readonly patie
   };
   const keepRefreshing = async (person: Person, id: string): Promise<void> => {
     let device: Device | undefined;
-    while (going) {
+    while (!stopping.signal.aborted) {
       await trying(async () => {
         if (device === undefined || device.uncertain) {
           device = await signIn(person, id, person.anotherBrowser());
@@ -69,12 +69,12 @@ export async function startTraffic(house: Cluster, { patient }: { readonly patie
     }
   };
   const keepSigningIn = async (person: Person): Promise<void> => {
-    while (going) {
+    while (!stopping.signal.aborted) {
       await trying(async () => void devices.push(await signIn(person, 'theatre', person.anotherBrowser())));
     }
   };
   const keepSigningOut = async (person: Person): Promise<void> => {
-    while (going) {
+    while (!stopping.signal.aborted) {
       const mine: Device[] = [];
       await trying(async () => {
         const browser = person.anotherBrowser();
@@ -104,11 +104,13 @@ export async function startTraffic(house: Cluster, { patient }: { readonly patie
     people: all.length,
     counts,
     async until(condition) {
-      const waiting = expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true);
-      await Promise.race([waiting, over.then(() => waiting)]);
+      const waiting = async (): Promise<void> => {
+        await expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true);
+      };
+      await Promise.race([waiting(), over.then(waiting)]);
     },
     async stop() {
-      going = false;
+      stopping.abort();
       await over;
     },
     async expectKept() {

@@ -84,6 +84,7 @@ describe('documents that parsers read differently', () => {
     around('a line end of XML 1.1', 'not-well-formed', inStatus('\u0085'), ACCEPTS_ALICE),
     around('an end of CDATA', 'not-well-formed', inStatus(']]>'), ACCEPTS_ALICE),
     around('a prefix nobody declared', 'not-well-formed', inStatus('<x:y/>')),
+    around('a prefix nobody declared, of an attribute', 'not-well-formed', inStatus('<y x:z=""/>')),
     around('a prefix named like a property of everything', 'not-well-formed', inStatus('<constructor:y/>')),
     around(
       'an attribute named like a property of everything',

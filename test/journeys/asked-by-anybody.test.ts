@@ -17,7 +17,7 @@ function secondsByHand(): { clock: Clock; pass(): void } {
     },
   };
   const pass = (): void => {
-    for (const run of [...waiting]) if (waiting.delete(run)) run();
+    for (const run of Array.from(waiting)) if (waiting.delete(run)) run();
   };
   return { clock, pass };
 }
