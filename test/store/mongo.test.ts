@@ -1,20 +1,16 @@
-import { randomUUID } from 'node:crypto';
-import mongoose from 'mongoose';
+import { freshDatabase } from '../support/mongodb/fresh.ts';
 import { openMongoStore } from '../../src/store/mongo/open.ts';
 import { storeConformance } from './conformance.ts';
 
-const base = process.env['CURFEW_TEST_MONGODB_URL'] ?? 'mongodb://127.0.0.1:27118';
-
 storeConformance('the store on MongoDB', async () => {
-  const url = `${base}/curfew-${randomUUID().slice(0, 8)}`;
-  const c = await mongoose.createConnection(url).asPromise();
+  const tidying: (() => Promise<void>)[] = [];
+  const { address, db } = await freshDatabase((tidy) => tidying.unshift(tidy));
   // What the server deletes by itself the sweeper leaves to it; here the sweeper is under test.
-  for (const name of ['artifacts', 'attempts']) await c.db?.collection(name).createIndex({ expiresAt: 1 });
+  for (const name of ['artifacts', 'attempts']) await db.collection(name).createIndex({ expiresAt: 1 });
   return {
-    open: () => openMongoStore({ url }),
-    dispose: async () => {
-      await c.dropDatabase();
-      await c.close();
+    open: () => openMongoStore(address),
+    async dispose() {
+      for (const tidy of tidying) await tidy();
     },
   };
 });

@@ -122,28 +122,30 @@ async function makeIndexes(
 ): Promise<{ readonly indexes: readonly IndexReport[]; readonly serverDeletesExpired: boolean }> {
   const { name } = collection;
   const present = await presentIndexes(database, name);
+  const wanted = wantedIndexes(collection);
+  const missing = wanted.filter((each) => !present.has(each.name));
+  const target = database.driver.collection(name);
+  const plain = missing.filter(({ expires }) => !expires).map(({ key, options }) => ({ key, ...options }));
+  if (plain.length > 0) await fromDriver(`make the indexes of ${name}`, () => target.createIndexes(plain));
   let deletes = true;
-  const indexes: IndexReport[] = [];
-  for (const wanted of wantedIndexes(collection)) {
-    const report = { collection: name, index: wanted.name };
-    const there = present.get(wanted.name);
-    if (there !== undefined) {
-      if (wanted.expires) deletes &&= there['expireAfterSeconds'] !== undefined;
-      indexes.push({ ...report, status: 'there' });
-      continue;
+  for (const { name: index, key, options, expires } of wanted) {
+    if (!expires) continue;
+    const there = present.get(index);
+    deletes &&=
+      there === undefined
+        ? await target.createIndex(key, { ...options, expireAfterSeconds: GRACE_SECONDS }).then(
+            () => true,
+            () => false,
+          )
+        : there['expireAfterSeconds'] !== undefined;
+    // Some servers that speak MongoDB delete nothing by themselves: then the index serves the sweeper.
+    if (there === undefined && !deletes) {
+      await fromDriver(`make the index ${name}.${index}`, () => target.createIndex(key, options));
     }
-    const { key, options } = wanted;
-    const target = database.driver.collection(name);
-    if (wanted.expires) {
-      deletes &&= await target
-        .createIndex(key, { ...options, expireAfterSeconds: GRACE_SECONDS })
-        .then(() => true)
-        .catch(() => false);
-      // Some servers that speak MongoDB delete nothing by themselves: then the index serves the sweeper.
-      if (!deletes) await fromDriver(`make the index ${name}.${wanted.name}`, () => target.createIndex(key, options));
-    } else await fromDriver(`make the index ${name}.${wanted.name}`, () => target.createIndex(key, options));
-    indexes.push({ ...report, status: 'made' });
   }
+  const indexes = wanted.map(({ name: index }): IndexReport => {
+    return { collection: name, index, status: present.has(index) ? 'there' : 'made' };
+  });
   return { indexes, serverDeletesExpired: deletes };
 }
 
