@@ -20,6 +20,7 @@ export type Person = SignedIn & { readonly username: string };
 
 /** One act: its button's words, and what it does. `fields` are the form's own, besides those every form has. */
 export type Act = {
+  readonly fields?: readonly string[];
   readonly words: (house: House, fields: Fields) => string;
   readonly perform: (house: House, ctx: Context, person: Person, fields: Fields) => Promise<void>;
 };
@@ -30,13 +31,14 @@ export type Acts = ReadonlyMap<string, Act>;
 /** Factors, identities, e-mail and signing out of everything need an authentication no older than this. */
 const FRESH_SECONDS = 15 * 60;
 
-const Form = z
-  .object({
-    csrf: z.string(),
-    password: z.string().max(4096).optional(),
-    username: z.string().max(320).optional(),
-  })
-  .catchall(z.string().max(200));
+const COMMON = {
+  csrf: z.string(),
+  password: z.string().max(4096).optional(),
+  username: z.string().max(320).optional(),
+};
+
+const formOf = ({ fields = [] }: Act) =>
+  z.strictObject({ ...COMMON, ...Object.fromEntries(fields.map((name) => [name, z.string().max(200)])) });
 
 function isFresh(house: House, { authenticatedAt }: SignedIn): boolean {
   return addSeconds(authenticatedAt, FRESH_SECONDS) > house.clock.now();
@@ -46,7 +48,8 @@ function isFresh(house: House, { authenticatedAt }: SignedIn): boolean {
 export async function answerAct(house: House, ctx: Context, path: string, acts: Acts): Promise<void> {
   const act = acts.get(path);
   if (act === undefined) throw new Refusal(404);
-  const { csrf, password, username: _username, ...fields } = await readForm(ctx, Form);
+  const { csrf, password, username: _username, ...own } = await readForm(ctx, formOf(act));
+  const fields: Fields = own;
   house.csrf.check(ctx, csrf);
   const person = await requireSignIn(house, ctx);
   if (person === null) return;

@@ -39,11 +39,11 @@ export function reportOf(results: Results, verdicts: readonly Verdict[], machine
   if (comparisons.length > 0) {
     sections.push(
       table(
-        ['MongoDB ÷ SQLite', 'per core', 'per second'],
+        ['MongoDB ÷ SQLite', 'per core', 'per second', 'value'],
         comparisons.map((each) =>
           'perCore' in each
             ? [each.id, each.perCore.toFixed(2), each.perSecond.toFixed(2)]
-            : [each.id, '', `${each.value.toFixed(2)} × the ${each.unit}`],
+            : [each.id, '', '', `${each.value.toFixed(2)} (${each.unit})`],
         ),
       ),
     );

@@ -12,7 +12,7 @@ export type Share = {
   readonly perSecond: number;
 };
 
-/** What was measured on MongoDB, over the same on SQLite: of a rate more is better, of a time less. */
+/** What Curfew did on MongoDB, over the same on SQLite: of a rate more is better, of a time less. */
 export type Comparison =
   | { readonly id: string; readonly perCore: number; readonly perSecond: number }
   | { readonly id: string; readonly value: number; readonly unit: Unit };
@@ -56,14 +56,14 @@ export function createResults(): Results {
       shares.push({ of, limit, perCore: shareOf(rate, most, 'perCore'), perSecond: shareOf(rate, most, 'perSecond') });
     },
     comparisons() {
-      const inRates = rates.flatMap(({ id, rate }): Comparison[] => {
+      const inRates = rates.flatMap(({ id, rate, limit }): Comparison[] => {
         const there = find(named(id, 'mongodb'));
-        if (there === undefined) return [];
+        if (there === undefined || limit) return [];
         return [{ id, perCore: shareOf(there, rate, 'perCore'), perSecond: shareOf(there, rate, 'perSecond') }];
       });
       const inValues = values.flatMap(({ id, value, unit }): Comparison[] => {
         const there = values.find((each) => each.id === named(id, 'mongodb'));
-        return there === undefined ? [] : [{ id, value: there.value / value, unit }];
+        return there === undefined || unit === 'ratio' ? [] : [{ id, value: there.value / value, unit }];
       });
       return [...inRates, ...inValues];
     },

@@ -16,6 +16,7 @@ export function identityActs(): [string, Act][] {
     [
       LINK,
       {
+        fields: ['connection'],
         words: (house, { connection = '' }) => `Link ${nameOf(house, connection)}`,
         perform: (house, ctx, { accountId }, { connection = '' }) => {
           if (house.connections.settingsOf(connection) === null) throw new Refusal(404);
@@ -32,6 +33,7 @@ export function identityActs(): [string, Act][] {
     [
       UNLINK,
       {
+        fields: ['subject'],
         words: () => 'Unlink this way to sign in',
         async perform(house, ctx, { accountId, upstream }, { subject = '' }) {
           const unlinked = await house.connections.identities.unlink(accountId, subject);
