@@ -51,6 +51,8 @@ async function furnished() {
   const dave = await person('dave');
   const davesTokens = await player.signIn(dave);
   await world.core.fanOut.stop();
+  const { catalogue } = world.core.store;
+  await catalogue.saveConnection({ id: 'acme', type: 'oidc', state: '{}', createdAt: new Date() });
   const receipt = await dave.signOutOfAllDevices();
   await world.stopServer();
   const tokens = { kept, away, television, ofCinema, ended, leaving, davesTokens };
