@@ -29,33 +29,27 @@ function configured(store: string, password?: string): string[] {
 describe('on SQLite', () => {
   const migrate = () => configured('sqlite:./curfew.db');
   const path = () => join(folder, 'curfew.db');
-  const made = { engine: 'sqlite', to: 2, indexes: [], serverDeletesExpired: false };
+  const made = { engine: 'sqlite', to: 3, indexes: [], serverDeletesExpired: false };
 
   test('there is nothing to be done', async () => {
     await (await openSqliteStore({ path: path() })).close();
     const ended = await here(migrate());
     expect(ended).toMatchObject({ code: 0, stderr: '' });
-    expect(ended.stdout).toMatch(/^schema +2$/m);
+    expect(ended.stdout).toMatch(/^schema +3$/m);
     expect(ended.stdout).toContain('Nothing is to be done.');
-    expect((await here([...migrate(), '--json'])).json()).toEqual({ ...made, store: path(), from: 2 });
+    expect((await here([...migrate(), '--json'])).json()).toEqual({ ...made, store: path(), from: 3 });
     expect(existsSync(join(folder, 'no'))).toBe(false);
   });
 
   test('an older schema is brought up to date', async () => {
     await (await openSqliteStore({ path: path() })).close();
     const database = new DatabaseSync(path());
-    database.exec(`
-      DROP INDEX client_sessions_ended_account; DROP INDEX client_sessions_ended_client;
-      DROP INDEX client_sessions_alive; DROP INDEX scopes_raised;
-      ALTER TABLE sign_outs DROP COLUMN ended_sessions; ALTER TABLE sign_outs DROP COLUMN ended_accounts;
-      ALTER TABLE sign_outs DROP COLUMN ended_clients; ALTER TABLE sign_outs DROP COLUMN self_contained_until;
-      CREATE INDEX client_sessions_ended_at ON client_sessions (ended_at) WHERE ended_at IS NOT NULL;
-      PRAGMA user_version = 1`);
+    database.exec('DROP TABLE identities; DROP TABLE connections; PRAGMA user_version = 2');
     database.close();
     const ended = await here(migrate());
-    expect(ended.stdout).toMatch(/^schema +2, was 1$/m);
+    expect(ended.stdout).toMatch(/^schema +3, was 2$/m);
     expect(ended.stdout).not.toContain('Nothing is to be done.');
-    expect((await here([...migrate(), '--json'])).json()).toEqual({ ...made, store: path(), from: 2 });
+    expect((await here([...migrate(), '--json'])).json()).toEqual({ ...made, store: path(), from: 3 });
   });
 
   test('where there is no database, none is made', async () => {
