@@ -125,6 +125,7 @@ describe('which provider, and until when', () => {
     ['nobody', 'no-identity-provider', replace(/<md:IDPSSODescriptor.*<\/md:IDPSSODescriptor>/s, '')],
     ['SAML 1.1', 'no-identity-provider', replace('SAML:2.0:protocol', 'SAML:1.1:protocol')],
     ['no name', 'not-metadata', attribute('md:EntityDescriptor', 'entityID', undefined)],
+    ['a name without end', 'not-metadata', attribute('md:EntityDescriptor', 'entityID', 'x'.repeat(1025))],
     ['an empty name', 'not-metadata', attribute('md:EntityDescriptor', 'entityID', '')],
     ['two in one', 'several-identity-providers', replace(/<md:IDPSSODescriptor.*<\/md:IDPSSODescriptor>/s, '$&$&')],
     ['something else', 'not-metadata', (xml) => xml.replaceAll('md:EntityDescriptor', 'md:Something')],

@@ -182,6 +182,7 @@ describe('when', () => {
     ['an assertion of long ago', 'no-bearer-confirmation', issued(at(-360))],
     ['Conditions without times', 'bad-conditions', holding(undefined, undefined)],
     ['Conditions that never begin', 'bad-conditions', holding(undefined, at(251)), ALICE],
+    ['Conditions that never end', 'refused-by-library', holding(at(-10), undefined)],
     ['Conditions that begin after they end', 'bad-conditions', holding(at(30), at(20)), ALICE],
     ['Conditions not yet met', 'not-yet-valid', holding(at(61), at(250))],
     ['Conditions no longer met', 'expired', holding(at(-300), at(-60))],

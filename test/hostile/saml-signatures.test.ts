@@ -306,6 +306,9 @@ describe('encryption', () => {
   const shapes: [name: string, edit: Edit][] = [
     ['two EncryptedData', twice(/<xenc:EncryptedData .*<\/xenc:EncryptedData>/)],
     ['of another name space', replace(/xmlns:xenc="[^"]*"/, 'xmlns:xenc="urn:x"')],
+    ['of another name', (xml) => xml.replaceAll('xenc:EncryptedData', 'xenc:Data')],
+    ['texts of another name', (xml) => xml.replaceAll('xenc:CipherData', 'xenc:Cipher')],
+    ['values of another name', (xml) => xml.replaceAll('xenc:CipherValue', 'xenc:Value')],
     ['not of an element', replace('xmlenc#Element"', 'xmlenc#Content"')],
     ['a key beside EncryptedData', replace('</xenc:EncryptedData>', '$&<x:EncryptedKey xmlns:x="urn:x"/>')],
     ['no method', replace(METHOD, '<xenc:Method/>')],

@@ -140,7 +140,7 @@ export const fixtures: Fixtures = {
       password: true,
       connections: [{ name: 'Acme', action: '/account/confirm/acme?act=%2Faccount%2Fsign-out-all' }],
     },
-    'by provider': {
+    byProvider: {
       title: 'Confirm it is you',
       viewer,
       action: '/account/confirm',
@@ -223,7 +223,7 @@ export const fixtures: Fixtures = {
       identities: [],
       linkable: [],
     },
-    'by provider': {
+    byProvider: {
       title: 'Security',
       viewer,
       csrf,
@@ -432,7 +432,7 @@ export const fixtures: Fixtures = {
     },
   },
   'signed-out': {
-    'from a provider': {
+    fromProvider: {
       title: 'Signed out',
       csrf,
       signInUrl: '/sign-in',

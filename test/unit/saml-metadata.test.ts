@@ -78,6 +78,19 @@ describe('of an identity provider', () => {
     });
   });
 
+  test('sign-on by one binding alone; where answers go by POST is not where they go by redirect', () => {
+    const only = (binding: string): string =>
+      entity.replaceAll(new RegExp(`<md:SingleSignOn[^>]*(?<!${binding})" Loc[^>]*>`, 'g'), '');
+    expect(read(only('Redirect'))).toMatchObject({ idp: { sso: { redirect: 'https://idp.example.com/sso' } } });
+    expect(read(only('POST'))).toMatchObject({ idp: { sso: { post: 'https://idp.example.com/sso-post' } } });
+    const byPost = logoutAt('https://idp.example.com/p', ' ResponseLocation="https://idp.example.com/r"').replace(
+      'HTTP-Redirect',
+      'HTTP-POST',
+    );
+    const answer = read(replace(LOGOUT, byPost)(entity));
+    expect(answer).toHaveProperty('idp.slo', { post: 'https://idp.example.com/p' });
+  });
+
   test('the first endpoint of a binding; other bindings are passed over, wherever they lead', () => {
     const soap = logoutAt('http://inside/slo').replace(REDIRECT, 'urn:oasis:names:tc:SAML:2.0:bindings:SOAP');
     const document = replace(LOGOUT, `${soap}$&${logoutAt('https://idp.example.com/second')}`)(entity);
