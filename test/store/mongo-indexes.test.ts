@@ -1,4 +1,5 @@
 /** The indexes that a MongoDB store is asked along: made once, by a migration, and missed when one is gone. */
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 
 import { migrateMongoStore } from '../../src/store/mongo/open.ts';
@@ -99,7 +100,8 @@ describe('indexes', () => {
     await fresh.collection('scopes').dropIndex('account.identifiers_1');
     const { username } = identifiers('alice');
     await fresh.collection('scopes').updateOne({ _id: 'account:bob' }, { $set: { 'account.identifiers': [username] } });
-    await expect(migrateMongoStore(fresh.address)).rejects.toThrow(/account\.identifiers_1/);
+    const refusal = await migrateMongoStore(fresh.address).catch((fault: unknown) => fault);
+    expect(inspect(refusal)).toContain('account.identifiers_1');
     expect((await store.inspect?.())?.faults).toEqual(['the index scopes.account.identifiers_1 is missing']);
   });
 });

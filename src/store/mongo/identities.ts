@@ -61,7 +61,9 @@ export function identityMethods(database: Database): IdentityMethods {
     touchIdentity: ({ subject, usedAt, sealedIdentity }) =>
       database.ask('note the use of an identity', async ({ scopes }) => {
         await scopes.updateOne(
-          { 'account.identities': trusted({ $elemMatch: { subject, lastUsedAt: { $lte: usedAt } } }) },
+          {
+            'account.identities': trusted({ $elemMatch: { subject: { $eq: subject }, lastUsedAt: { $lte: usedAt } } }),
+          },
           {
             $set: { 'account.identities.$.lastUsedAt': usedAt, 'account.identities.$.sealedIdentity': sealedIdentity },
             $inc: { revision: 1 },

@@ -22,7 +22,8 @@ import {
 } from '../records.ts';
 import { everyone, leased, livingSession, pendingSignOut, recorded, rowId } from './filled.ts';
 
-type Room = 'accounts' | 'catalogue' | 'artifacts' | 'revocations' | 'deliveries';
+/** Copying has tests of its own (mongo-transfer.test.ts). */
+type Room = Exclude<keyof Store, 'ping' | 'inspect' | 'sweep' | 'close' | 'transfer'>;
 type ArgumentsOf<Asked> = Asked extends (...given: infer Given) => unknown ? Readonly<Given> : never;
 type Table = {
   readonly [Name in Room]: {
@@ -72,7 +73,7 @@ const tableFor = (rows: number): Table => ({
     findByIdentity: [['subject-7'], ['none']],
     identitiesOf: [['person-7'], ['nobody']],
     linkIdentity: [[identity('new-subject', 'person-8')], [identity('subject-7', 'person-8')]],
-    unlinkIdentity: [[{ accountId: 'person-7', subject: 'none' }]],
+    unlinkIdentity: [[{ accountId: 'person-11', subject: 'subject-11' }], [{ accountId: 'person-7', subject: 'none' }]],
     touchIdentity: [[{ subject: 'subject-7', usedAt: at(1), sealedIdentity: 'sealed' }]],
     throttle: [['failure-7']],
     addFailure: [
@@ -92,10 +93,10 @@ const tableFor = (rows: number): Table => ({
     findClient: [['client-7'], ['none']],
     listClients: [[{ after: 'client-5', limit: 20 }]],
     deleteClient: [['client-8', signOutOf('of-a-client', 'client:client-8')]],
-    saveConnection: [[connection('new-connection')]],
+    saveConnection: [[connection('connection-4')], [connection('new-connection')]],
     findConnection: [['connection-1'], ['none']],
     listConnections: [[]],
-    deleteConnection: [['none', signOutOf('of-a-connection', 'connection:none')]],
+    deleteConnection: [['connection-6', signOutOf('of-a-connection', 'connection:connection-6')]],
     addSigningKey: [[signingKey('key-0')], [signingKey('new-key')]],
     retireSigningKey: [['key-0', at(day)]],
     removeSigningKey: [['key-2']],
@@ -148,6 +149,8 @@ const tableFor = (rows: number): Table => ({
           { kind: 'client', clientId: 'app-1' },
           { kind: 'connection', connectionId: 'connection-2' },
           { kind: 'account', accountId: 'person-7' },
+          { kind: 'identity', accountId: 'person-7', connectionId: 'connection-2', subject: 'subject-7' },
+          { kind: 'upstream', accountId: 'person-7', connectionId: 'connection-2', upstreamSession: 'there-7' },
           { kind: 'account-except', accountId: 'person-7', sessionUid: 'browser-7' },
           { kind: 'device', accountId: 'person-7', grantId: rowId(7, 'living') },
           { kind: 'browser', accountId: 'person-7', sessionUid: 'browser-7' },

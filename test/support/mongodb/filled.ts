@@ -10,6 +10,7 @@ import {
   at,
   client,
   clientSession,
+  connection,
   day,
   delivery,
   identifiers,
@@ -21,6 +22,7 @@ import {
 
 /** Apps that people are signed in to; the other Clients only exist. */
 const APPS = 10;
+const CONNECTIONS = 8;
 const AT_ONCE = 100;
 
 /** Rows of different states lie among each other, as they do in a house that has been lived in. */
@@ -35,7 +37,7 @@ export const livingSession = (nth: number, rows: number) =>
     accountId: `person-${nth % (rows / 4)}`,
     clientId: `app-${nth % APPS}`,
     sessionUid: `browser-${nth % (rows / 2)}`,
-    connectionId: nth % 2 === 0 ? `connection-${nth % 8}` : null,
+    connectionId: nth % 2 === 0 ? `connection-${nth % CONNECTIONS}` : null,
     stamps: SINCE_EVERYONE,
   });
 
@@ -74,6 +76,7 @@ export async function fill(store: Store, rows: number): Promise<void> {
   await each((nth) => accounts.linkIdentity(identity(`subject-${nth}`, `person-${nth}`)));
   await each((nth) => catalogue.saveClient(client(`client-${nth}`)));
   await each((nth) => catalogue.settle(`fact-${nth}`, 'settled'));
+  for (let nth = 0; nth < CONNECTIONS; nth += 1) await catalogue.saveConnection(connection(`connection-${nth}`));
   for (const nth of [0, 1, 2]) await catalogue.addSigningKey(signingKey(`key-${nth}`, { signsFrom: at(nth) }));
 
   await each((nth) => artifacts.save(artifact(`past-${nth}`), endedSession(nth)));
