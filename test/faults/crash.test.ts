@@ -26,7 +26,7 @@ const RANDOM = 20;
 const MID_FAN_OUT = ['between-batches', 'half-batch', 'before-complete'] as const;
 const midFanOut = (round: number) => MID_FAN_OUT[round % MID_FAN_OUT.length] ?? 'half-batch';
 
-test('a sign-out whose recovery dies at every step is neither lost nor half done', { timeout: 180_000 }, async () => {
+test('a sign-out whose recovery dies at every step is neither lost nor half done', { timeout: 300_000 }, async () => {
   const house = await haunted();
   const residents: Resident[] = [];
   await house.start();
@@ -70,7 +70,7 @@ test('a sign-out whose recovery dies at every step is neither lost nor half done
   });
 });
 
-test('a death right where a sign-out is being worked on loses nothing', { timeout: 180_000 }, async () => {
+test('a death right where a sign-out is being worked on loses nothing', { timeout: 300_000 }, async () => {
   const house = await haunted();
   const residents: Resident[] = [];
   const answers = new Map<Gate, Set<string>>();
@@ -114,9 +114,9 @@ test('a death right where a sign-out is being worked on loses nothing', { timeou
   ]);
 });
 
-test('a death at any moment loses nothing that was acknowledged', { timeout: 120_000 }, async () => {
+test('a death at any moment loses nothing that was acknowledged', { timeout: 300_000 }, async () => {
   // Leases of the dead end a few lives later, and the sign-ins of the first life are fresh enough in the last.
-  const house = await haunted({ secondsBetweenLives: 20 });
+  const house = await haunted({ secondsBetweenLives: 12 });
   const random = numbersFrom(Date.now() % 1_000_000);
   await house.start();
   const residents: Resident[] = [];
