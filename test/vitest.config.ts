@@ -6,12 +6,23 @@ import { availableParallelism } from 'node:os';
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-import { closingLine } from './support/mongodb/closing-line.ts';
+import { closingLine } from './support/closing-line.ts';
 import { findServer, type FoundServer } from './support/mongodb/find.ts';
+import { findSimplesamlphp, type FoundSimplesamlphp } from './support/simplesamlphp/find.ts';
 
 const ON_MONGODB_ALONE = ['test/store/mongo*.test.ts', 'test/cluster/**/*.test.ts'];
 
-export function configure(server: FoundServer | undefined): ViteUserConfig {
+const WITHOUT_SIMPLESAMLPHP =
+  'The SimpleSAMLphp suite did not run: there is none. test/support/simplesamlphp/obtain.sh fetches one.';
+// Half of the promises were tested on one engine only.
+const WITHOUT_MONGODB =
+  'The MongoDB suite did not run: there is no server. Either run test/support/mongodb/obtain.sh, or put mongod on the PATH, or name one in CURFEW_TEST_MONGODB_URL.';
+
+export function configure(server: FoundServer | undefined, simplesamlphp?: FoundSimplesamlphp): ViteUserConfig {
+  const missing = [
+    ...(simplesamlphp === undefined ? [WITHOUT_SIMPLESAMLPHP] : []),
+    ...(server === undefined ? [WITHOUT_MONGODB] : []),
+  ];
   return defineConfig({
     test: {
       root: new URL('..', import.meta.url).pathname,
@@ -23,7 +34,7 @@ export function configure(server: FoundServer | undefined): ViteUserConfig {
       restoreMocks: true,
       // Random order within a file, so that no test leans on the one before.
       sequence: { shuffle: { tests: true } },
-      reporters: server === undefined ? ['default', closingLine()] : ['default'],
+      reporters: ['default', ...missing.map(closingLine)],
       projects: [
         { extends: true, test: { name: 'embedded', include: ['test/**/*.test.ts'], exclude: ON_MONGODB_ALONE } },
         ...(server === undefined ? [] : [onMongodb]),
@@ -49,4 +60,4 @@ const onMongodb = {
   },
 };
 
-export default configure(findServer());
+export default configure(findServer(), findSimplesamlphp());
