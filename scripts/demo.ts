@@ -18,12 +18,14 @@ const USAGE = `npm run demo -- [options]
 
   --fresh                begin with an empty store and a new account
   --data DIR             keep everything in DIR instead of .demo
-  --ports FIRST          use FIRST and the four ports after it (default ${DEFAULT_PORTS.curfew}); auto: any free ones
+  --ports FIRST          use FIRST and the five ports after it (default ${DEFAULT_PORTS.curfew}); auto: any free ones
   --refresh-seconds N    how often the TV and the media server refresh their access (default 5)
 `;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const USERNAME = 'demo';
+/** Who works at the company, in examples/company/people.ts. */
+const COMPANY_USERNAME = 'mira';
 const PARENT_CHECK_MS = 500;
 // Below the range from which systems take ports for outgoing connections.
 const AUTO_PORTS = { from: 20_000, to: 30_000 };
@@ -33,6 +35,7 @@ const NAMES: Readonly<Record<Service, string>> = {
   marquee: 'Marquee',
   tv: 'TV',
   'media-server': 'Media server',
+  company: 'Pinwhistle Pictures',
 };
 
 type Options = { fresh: boolean; data: string; firstPort: number; refreshSeconds: string };
@@ -108,7 +111,11 @@ async function run(options: Options, folder: Folder, programs: Programs): Promis
     }),
   );
 
-  say(guide({ urls, account: { username: USERNAME, password: folder.password() }, folder: place }));
+  await readCompanyMetadata(folder, programs);
+
+  const account = { username: USERNAME, password: folder.password() };
+  const companyAccount = { username: COMPANY_USERNAME, password: folder.companyPassword() };
+  say(guide({ urls, account, companyAccount, folder: place }));
   return Promise.race(services.map((service) => started[service].failed));
 }
 
@@ -118,6 +125,12 @@ async function createAccount(folder: Folder, programs: Programs): Promise<void> 
   const words = ['account', 'create', ...account, '--json', '--config', configFile];
   await programs.run('Creating the account', 'account', 'scripts/curfew.ts', words);
   folder.accountMade(USERNAME);
+}
+
+/** The company has new keys at every start, and maybe another port: Curfew would look by itself, but not for hours. */
+async function readCompanyMetadata(folder: Folder, programs: Programs): Promise<void> {
+  const words = ['connection', 'refresh', 'company-saml', '--json', '--config', folder.configFile];
+  await programs.run('Reading the SAML metadata of the company', 'connection', 'scripts/curfew.ts', words);
 }
 
 function start(parts: {
@@ -153,6 +166,16 @@ function start(parts: {
       'client-secret-file': folder.secretFile('media-server'),
       data: folder.mediaServer,
     }),
+    company: serve('company', 'examples/company/server.ts', {
+      port: String(ports.company),
+      name: NAMES.company,
+      'password-file': folder.companyPasswordFile,
+      'client-secret-file': folder.secretFile('company'),
+      'redirect-uri': `${urls.curfew}/federation/company/callback`,
+      'post-logout-redirect-uri': `${urls.curfew}/signed-out`,
+      'backchannel-logout-uri': `${urls.curfew}/federation/company/backchannel-logout`,
+      'saml-metadata-url': `${urls.curfew}/saml/company-saml/metadata`,
+    }),
   };
 }
 
@@ -169,6 +192,8 @@ async function isReady(service: Service, url: string): Promise<boolean> {
       const state = (await (await fetch(`${url}/state`)).json()) as { userCode?: string; owner?: string };
       return state.userCode !== undefined || state.owner !== undefined;
     }
+    case 'company':
+      return (await fetch(`${url}/saml/metadata`)).ok;
   }
 }
 

@@ -49,35 +49,70 @@ a { color: var(--accent); }
 .shelf li { border: 1px solid var(--line); border-radius: .6rem; padding: 1.5rem 1rem .9rem; }
 .code { font: 700 clamp(2.5rem, 11vw, 5.5rem)/1.2 ui-monospace, monospace; letter-spacing: .06em; margin: 1rem 0; }
 .address { font-size: 1.25rem; overflow-wrap: anywhere; }
+.fields { max-width: 22rem; margin: 1.5rem 0; }
+.fields label { display: block; margin: 1rem 0 .25rem; }
+.fields input { display: block; width: 100%; font: inherit; padding: .5rem .75rem; border: 1px solid var(--quiet);
+  border-radius: .5rem; background: var(--paper); color: var(--ink); }
+.fields .button { margin-top: 1.5rem; }
+.rows { list-style: none; padding: 0; margin: .75rem 0; }
+.rows li { border-top: 1px solid var(--line); padding: .75rem 0; overflow-wrap: anywhere; }
 `;
 
-const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
-const CONTENT_SECURITY_POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+const sha256 = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+const STYLE_SOURCE = sha256(STYLE);
 
-export type Page = { title: string; body: Markup; status?: number; refreshSeconds?: number | undefined };
+export type Page = {
+  title: string;
+  body: Markup;
+  status?: number;
+  refreshSeconds?: number | undefined;
+  /** Its form is answered by a redirect to another site; browsers count that as where the form leads, too. */
+  leadsElsewhere?: boolean;
+  /** A constant of the program: the only script that may run. */
+  script?: string;
+};
 
-/** Sends a whole page. Never stored: each one shows who is signed in right now. */
-export function sendPage(res: Response, page: Page): void {
-  // Laid out by hand: the style element must be byte for byte what was hashed.
+/** A whole page, for whatever sends it. Never stored: each one shows who is signed in right now. */
+export function layOut({ title, body, refreshSeconds, leadsElsewhere = false, script }: Page) {
+  // Laid out by hand: style and script must be byte for byte what was hashed.
   const text = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${render(page.title)}</title>
+<title>${render(title)}</title>
 <style>${STYLE}</style>
 </head>
-<body><main>${page.body.markup}</main></body>
+<body><main>${body.markup}</main>${script === undefined ? '' : `<script>${script}</script>`}</body>
 </html>
 `;
-  // The header does what a meta element would, and stays out of the way of the document.
-  if (page.refreshSeconds !== undefined) res.set('Refresh', String(page.refreshSeconds));
+  const policy = [
+    "default-src 'none'",
+    `style-src ${STYLE_SOURCE}`,
+    ...(script === undefined ? [] : [`script-src ${sha256(script)}`]),
+    "base-uri 'none'",
+    ...(leadsElsewhere ? [] : ["form-action 'self'"]),
+    "frame-ancestors 'none'",
+  ];
+  return {
+    text,
+    headers: {
+      'Cache-Control': 'no-store',
+      'Content-Security-Policy': policy.join('; '),
+      'Referrer-Policy': 'no-referrer',
+      'X-Content-Type-Options': 'nosniff',
+      // The header does what a meta element would, and stays out of the way of the document.
+      ...(refreshSeconds !== undefined && { Refresh: String(refreshSeconds) }),
+    },
+  };
+}
+
+/** Sends a whole page. */
+export function sendPage(res: Response, page: Page): void {
+  const { text, headers } = layOut(page);
   res
     .status(page.status ?? 200)
-    .set('Cache-Control', 'no-store')
-    .set('Content-Security-Policy', CONTENT_SECURITY_POLICY)
-    .set('Referrer-Policy', 'no-referrer')
-    .set('X-Content-Type-Options', 'nosniff')
+    .set(headers)
     .type('html')
     .send(text);
 }

@@ -45,15 +45,15 @@ export function readUrl(name: string, flag: string): URL {
 }
 
 /** Secrets come from files: a command line is visible to everyone on the machine. */
-export function readSecretFile(path: string | undefined): string {
-  if (!path) usageError('--client-secret-file is missing: the file that holds the client secret');
+export function readSecretFile(path: string | undefined, name = 'client-secret'): string {
+  if (!path) usageError(`--${name}-file is missing: the file that holds the ${name.replace('-', ' ')}`);
   try {
     const secret = readFileSync(path, 'utf8').trim();
     if (secret) return secret;
   } catch (error) {
-    usageError(`--client-secret-file ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    usageError(`--${name}-file ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return usageError(`--client-secret-file ${path}: the file is empty`);
+  return usageError(`--${name}-file ${path}: the file is empty`);
 }
 
 export type Service = {

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const template = fileURLToPath(new URL('../../config/demo.yaml', import.meta.url));
-const CLIENTS_WITH_SECRETS = ['lumen', 'marquee', 'media-server'];
+/** Curfew is itself a client: of the company. */
+const CLIENTS_WITH_SECRETS = ['lumen', 'marquee', 'media-server', 'company'];
 const CONTENTS = ['data', 'secrets', 'media-server', 'logs', 'curfew.yaml', 'account.json', 'running.json'];
 
 // Short, plain, and far from each other on the ear: a password to be typed by hand into a demo on this machine.
@@ -23,7 +24,7 @@ const WORDS =
   'shadow sparrow spindle summit sunset tangle teapot thicket thimble timber tulip tunnel turnip velvet violet walnut willow';
 const WORDS_IN_PASSWORD = 5;
 
-export type Service = 'curfew' | 'lumen' | 'marquee' | 'tv' | 'media-server';
+export type Service = 'curfew' | 'lumen' | 'marquee' | 'tv' | 'media-server' | 'company';
 
 /** Where each service is in config/demo.yaml, which is where it is unless that port is taken. */
 export const DEFAULT_PORTS: Readonly<Record<Service, number>> = {
@@ -32,6 +33,7 @@ export const DEFAULT_PORTS: Readonly<Record<Service, number>> = {
   marquee: 3002,
   tv: 3003,
   'media-server': 3004,
+  company: 3005,
 };
 
 export type Folder = ReturnType<typeof openFolder>;
@@ -46,6 +48,7 @@ export function openFolder(path: string) {
     logs: at('logs'),
     mediaServer: at('media-server'),
     passwordFile: secret('password'),
+    companyPasswordFile: secret('company-password'),
     secretFile: secret,
 
     /** Removes what earlier starts left here, and nothing that the demo did not make. */
@@ -62,6 +65,7 @@ export function openFolder(path: string) {
       mkdirSync(at('logs'), { mode: 0o700 });
       for (const client of CLIENTS_WITH_SECRETS) keep(secret(client), () => randomBytes(32).toString('base64url'));
       keep(secret('password'), inventPassword);
+      keep(secret('company-password'), inventPassword);
     },
 
     /** Writes the configuration: the template, with these ports, and paths within this folder. */
@@ -76,6 +80,7 @@ export function openFolder(path: string) {
     },
 
     password: (): string => readFileSync(secret('password'), 'utf8').trim(),
+    companyPassword: (): string => readFileSync(secret('company-password'), 'utf8').trim(),
 
     hasAccount: (): boolean => existsSync(at('account.json')),
     accountMade(username: string): void {

@@ -1,9 +1,19 @@
 /** What the demo says once everything answers: where to go, as whom, and what to try. Each URL stands on a line of its own. */
 
 export type Account = { readonly username: string; readonly password: string };
-export type Urls = Readonly<Record<'curfew' | 'lumen' | 'marquee' | 'tv' | 'media-server', string>>;
+export type Urls = Readonly<Record<'curfew' | 'lumen' | 'marquee' | 'tv' | 'media-server' | 'company', string>>;
 
-export function guide({ urls, account, folder }: { urls: Urls; account: Account; folder: string }): string {
+export function guide({
+  urls,
+  account,
+  companyAccount,
+  folder,
+}: {
+  urls: Urls;
+  account: Account;
+  companyAccount: Account;
+  folder: string;
+}): string {
   return `
 Everything is ready, and everything runs on this machine alone.
 
@@ -12,11 +22,14 @@ Lumen: ${urls.lumen}
 Marquee: ${urls.marquee}
 TV: ${urls.tv}
 Media server: ${urls['media-server']}
+Pinwhistle Pictures: ${urls.company}
 Connect a device: ${urls.curfew}/device
 Security page: ${urls.curfew}/account/security
 
 username: ${account.username}
 password: ${account.password}
+company username: ${companyAccount.username}
+company password: ${companyAccount.password}
 
 What to try
   1. Sign in to Lumen, then to Marquee: one sign-in serves both.
@@ -28,6 +41,15 @@ What to try
   4. Look at every app again: the players ask you to sign in, the TV shows a new code,
      and the media server kept its name and waits for its owner.
   5. Sign in again, and type the new codes. That is all it takes to come back.
+
+Through a company: Pinwhistle Pictures has its own sign-in, which Curfew trusts
+  6. In a private window open Lumen, press "Continue with Pinwhistle Pictures" and sign in there.
+     Then open Marquee: nothing is asked. The (SAML) button does the same over the other protocol;
+     to Curfew that is another account, unless you link both on the security page.
+  7. Press "Sign out of all devices", and go to Lumen once more: although you are still signed in
+     at Pinwhistle Pictures, it has to ask for your password again before Curfew lets you back in.
+  8. Open Pinwhistle Pictures and press "Sign out here". It shows what Curfew answered, and within
+     seconds the players ask you to sign in.
 
 Logs and data are in ${folder}. A restart keeps them; --fresh begins anew.
 Press Ctrl-C to end it all.

@@ -19,13 +19,16 @@ import {
   until,
 } from '../support/demo.ts';
 import { freePort } from '../support/world.ts';
-import { personAt } from './person.ts';
+import { COMPANY, personAt } from './person.ts';
 
 // Each test starts half a dozen programs, and waits for states, never for time.
 vi.setConfig({ testTimeout: 90_000 });
 
 const QUICK = ['--refresh-seconds', '0.5'];
-const NAMES = ['Curfew', 'Lumen', 'Marquee', 'TV', 'Media server'];
+const NAMES = ['Curfew', 'Lumen', 'Marquee', 'TV', 'Media server', COMPANY];
+
+/** The company's second button. */
+const SAML = `${COMPANY} (SAML)`;
 
 const pidsOf = (demo: Pick<Demo, 'running'>): number[] => Object.values(demo.running().services).map(({ pid }) => pid);
 /** What git would notice, and ignored folders that were not there. Other tests make pictures. */
@@ -37,9 +40,10 @@ const workTree = (): string[] => [
 test('what it prints works, one press ends access at every app, and Ctrl-C ends everything', async () => {
   const before = workTree();
   const demo = await startDemo({ args: QUICK });
-  const [curfew, lumen, marquee, tv, mediaServer] = NAMES.map(demo.url) as [string, string, string, string, string];
+  const places = NAMES.map(demo.url) as [string, string, string, string, string, string];
+  const [, lumen, marquee, tv, mediaServer] = places;
   const urls = [...demo.said().matchAll(/^[A-Z][\w -]*: (http:\S+)$/gm)].map(([, url = '']) => url);
-  expect(urls).toEqual(expect.arrayContaining([curfew, lumen, marquee, tv, mediaServer]));
+  expect(urls).toEqual(expect.arrayContaining(places));
   for (const url of urls) expect([url, (await fetch(url)).status]).toEqual([url, 200]);
   // A URL inside a sentence would not be found by whoever reads line by line.
   expect(demo.said().match(/https?:/g)).toHaveLength(urls.length);
@@ -84,14 +88,55 @@ test('what it prints works, one press ends access at every app, and Ctrl-C ends 
   expect(await demo.end('SIGINT')).toBe(0);
   expect(demo.complained()).toBe('');
   expect(pids.filter((pid) => !isGone(pid))).toEqual([]);
-  for (const url of [curfew, lumen, marquee, tv, mediaServer]) expect([url, await isOpen(url)]).toEqual([url, false]);
+  for (const url of places) expect([url, await isOpen(url)]).toEqual([url, false]);
   expect(workTree()).toEqual(before);
+});
+
+test('people of the company sign in there, anew after a sign-out; and a sign-out there ends what they entered', async () => {
+  const demo = await startDemo();
+  const [lumen, marquee] = [demo.url('Lumen'), demo.url('Marquee')];
+  const isOut = (person: ReturnType<typeof personAt>, player: string) =>
+    until(`${player} has been told`, async () => !(await person.session(player)).signedIn);
+  expect(demo.companyAccount.password).not.toBe(demo.account.password);
+
+  for (const button of [COMPANY, SAML]) {
+    const person = personAt(demo);
+    expect([button, await person.signInThrough(lumen, button)]).toEqual([button, { asked: 'Sign in' }]);
+    expect(await person.signIn(marquee)).toEqual({ asked: false });
+    expect((await person.session(lumen)).signedIn).toBe(true);
+    expect((await person.session(marquee)).signedIn).toBe(true);
+
+    await person.signOutOfAllDevices();
+    await isOut(person, lumen);
+    await isOut(person, marquee);
+    // Nothing has ended at the company, and that is not enough to come back.
+    expect((await person.company.open('/')).text).toContain('Mira Okafor');
+    expect([button, await person.signInThrough(lumen, button)]).toEqual([button, { asked: 'Sign in again' }]);
+    expect((await person.session(lumen)).signedIn).toBe(true);
+  }
+
+  // One sign-in at the company, two browsers here, two protocols.
+  const first = personAt(demo);
+  expect(await first.signInThrough(lumen, COMPANY)).toEqual({ asked: 'Sign in' });
+  const second = personAt(demo, first.company);
+  expect(await second.signInThrough(marquee, SAML)).toEqual({ asked: false });
+  const bystander = personAt(demo);
+  expect(await bystander.signInThrough(lumen, COMPANY)).toEqual({ asked: 'Sign in' });
+  expect(await second.signOutAtCompany()).toEqual([
+    'Curfew : accepted by OpenID Connect, at its back channel',
+    'Curfew : accepted by SAML single logout, through your browser',
+  ]);
+  await isOut(first, lumen);
+  await isOut(second, marquee);
+  expect((await bystander.session(lumen)).signedIn).toBe(true);
+  expect(await first.signInThrough(lumen, COMPANY)).toEqual({ asked: 'Sign in' });
 });
 
 test('a restart keeps the account and the media server; --fresh begins anew; one folder holds one demo', async () => {
   const folder = temporaryFolder();
   const first = await startDemo({ folder });
   const { id } = await reaches(first.url('Media server'), 'waiting');
+  expect(await personAt(first).signInThrough(first.url('Lumen'), SAML)).toEqual({ asked: 'Sign in' });
 
   const second = launchDemo({ folder });
   expect(await second.ended).toBe(1);
@@ -101,7 +146,10 @@ test('a restart keeps the account and the media server; --fresh begins anew; one
 
   const again = await startDemo({ folder });
   expect(again.account).toEqual(first.account);
+  expect(again.companyAccount).toEqual(first.companyAccount);
   expect(await personAt(again).signIn(again.url('Lumen'))).toEqual({ asked: true });
+  // It has new keys and another port, and Curfew knows them.
+  expect(await personAt(again).signInThrough(again.url('Lumen'), SAML)).toEqual({ asked: 'Sign in' });
   expect((await reaches(again.url('Media server'), 'waiting'))['id']).toBe(id);
   expect(await again.end()).toBe(0);
 
@@ -120,7 +168,7 @@ test('a port that is taken is stepped over: its app still signs people in, and t
   await new Promise((resolve) => others.once('listening', resolve));
   const demo = await startDemo({ args: ['--ports', String(port)] });
   expect(demo.said()).toContain(`Port ${port + 1} is taken: Lumen gets `);
-  expect(Number(new URL(demo.url('Lumen')).port)).toBeGreaterThan(port + 4);
+  expect(Number(new URL(demo.url('Lumen')).port)).toBeGreaterThan(port + 5);
   const person = personAt(demo);
   expect(await person.signIn(demo.url('Lumen'))).toEqual({ asked: true });
   expect((await person.session(demo.url('Lumen'))).signedIn).toBe(true);
@@ -128,7 +176,15 @@ test('a port that is taken is stepped over: its app still signs people in, and t
   const reading = readConfig({ file: join(demo.folder, 'curfew.yaml'), env: {} });
   expect(reading).toMatchObject({ ok: true, warnings: [] });
   expect(reading.ok && reading.config.issuer).toBe(demo.url('Curfew'));
-  for (const secret of ['password', 'keyring.json', 'lumen', 'marquee', 'media-server']) {
+  for (const secret of [
+    'password',
+    'keyring.json',
+    'lumen',
+    'marquee',
+    'media-server',
+    'company',
+    'company-password',
+  ]) {
     expect([secret, statSync(join(demo.folder, 'secrets', secret)).mode & 0o777]).toEqual([secret, 0o600]);
   }
   expect(readFileSync(join(demo.folder, 'secrets/password'), 'utf8').trim()).toBe(demo.account.password);

@@ -1,14 +1,21 @@
-/** Somebody who tries the demo, over plain HTTP: Curfew in one browser, and the players that send them there. */
+/**
+ * Somebody who tries the demo, over plain HTTP: Curfew in one browser, the players that send them there, and the company
+ * that Curfew sends them to.
+ */
 import { Browser } from '../support/browser.ts';
 import type { Demo } from '../support/demo.ts';
 import { cookieJar } from '../support/jar.ts';
 
-export function personAt(demo: Demo) {
+export const COMPANY = 'Pinwhistle Pictures';
+
+/** `company`: the browser they use there, to have one sign-in there in two browsers here. */
+export function personAt(demo: Demo, company = new Browser(demo.url(COMPANY))) {
   const curfew = new Browser(demo.url('Curfew'));
   const { visit } = cookieJar();
 
   return {
     curfew,
+    company,
 
     /** Presses "Sign in" at a player; resolves to whether Curfew asked for the password. */
     async signIn(player: string): Promise<{ asked: boolean }> {
@@ -18,6 +25,43 @@ export function personAt(demo: Demo) {
       if (!curfew.left) throw new Error(`no way back to ${player}: ${curfew.page.status} ${curfew.heading}`);
       await visit(curfew.left.href);
       return { asked };
+    },
+
+    /** The same through the company, by one of its buttons; resolves to what its page said, if it showed its form. */
+    async signInThrough(player: string, button: string): Promise<{ asked: string | false }> {
+      await curfew.open((await visit(`${player}/login`)).headers.get('location') ?? '');
+      await curfew.press(`Continue with ${button}`);
+      let asked: string | false = false;
+      while (curfew.left?.origin === company.origin) {
+        await company.open(curfew.left.href);
+        if (company.buttons.includes('Sign in')) {
+          asked = company.heading;
+          await company.press('Sign in', demo.companyAccount);
+        }
+        if (company.buttons.includes('Continue')) await company.press('Continue');
+        if (!company.left) throw new Error(`no way back to Curfew: ${company.page.status} ${company.heading}`);
+        await curfew.open(company.left.href);
+      }
+      if (!curfew.left) throw new Error(`no way back to ${player}: ${curfew.page.status} ${curfew.heading}`);
+      await visit(curfew.left.href);
+      return { asked };
+    },
+
+    /** Presses "Sign out here" at the company; resolves to what its page says was answered, by whom and how. */
+    async signOutAtCompany(): Promise<string[]> {
+      await company.open('/');
+      await company.press('Sign out here');
+      if (company.left) {
+        await curfew.open(company.left.href);
+        await company.open(curfew.left?.href ?? '');
+      }
+      const rows = company.page.text.matchAll(/<li>([\s\S]*?)<\/li>/g);
+      return [...rows].map(([, row = '']) =>
+        row
+          .replaceAll(/<[^>]*>/g, ' ')
+          .replaceAll(/\s+/g, ' ')
+          .trim(),
+      );
     },
 
     async session(player: string): Promise<{ signedIn: boolean; sub?: string }> {

@@ -69,11 +69,12 @@ describe('the TV', () => {
 });
 
 describe('each program', () => {
-  const all = ['web-player', 'tv', 'media-server'] as const;
+  const all = ['web-player', 'tv', 'media-server', 'company'] as const;
   const begin = {
     'web-player': () => world.startPlayer(),
     tv: () => world.startTv(),
     'media-server': () => world.startMediaServer(join(world.folder, randomUUID())),
+    company: () => world.startCompany(),
   };
 
   test.each(all)('%s says one line and ends within two seconds, open connections or not', async (script) => {
@@ -93,7 +94,7 @@ describe('each program', () => {
     const { port } = taken.address() as { port: number };
     const { exited, text } = launch(script, {
       port: String(port),
-      issuer: world.issuer.issuer,
+      ...(script === 'company' ? { 'password-file': world.secretFile } : { issuer: world.issuer.issuer }),
       ...(script !== 'tv' && { 'client-secret-file': world.secretFile }),
       ...(script === 'media-server' && { data: join(world.folder, randomUUID()) }),
     });

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeEach, vi } from 'vitest';
 import { getJson, openBrowser, start, stopAll, until, type Browser, type Program } from './drive.ts';
 import { startStandIn, type StandIn } from './stand-in-provider.ts';
 
-const SECRET = 'a-secret-of-more-than-thirty-two-characters';
+export const SECRET = 'a-secret-of-more-than-thirty-two-characters';
 const DEVICE_CLIENT: Pick<ClientMetadata, 'redirect_uris' | 'response_types' | 'grant_types'> = {
   redirect_uris: [],
   response_types: [],
@@ -66,6 +66,10 @@ export function useWorld() {
       const own = { issuer: issuer.issuer, 'client-secret-file': secretFile, data };
       return start('media-server', { ...own, 'refresh-seconds': '0.2', 'cache-seconds': '0', ...flags });
     },
+
+    /** Its people's password and its application's secret are the same text. */
+    startCompany: (flags: Flags = {}): Promise<Program> =>
+      start('company', { 'password-file': secretFile, 'client-secret-file': secretFile, ...flags }),
   };
 }
 

@@ -28,6 +28,8 @@ export type Demo = {
   running(): Running;
   url(name: string): string;
   readonly account: { readonly username: string; readonly password: string };
+  /** Of somebody who works at the company. */
+  readonly companyAccount: { readonly username: string; readonly password: string };
   /** Sends a signal; resolves to the exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 };
@@ -87,6 +89,7 @@ export async function startDemo(options: Parameters<typeof launchDemo>[0] = {}):
     ...demo,
     url: line,
     account: { username: line('username'), password: line('password') },
+    companyAccount: { username: line('company username'), password: line('company password') },
     end(signal = 'SIGINT') {
       demo.child.kill(signal);
       return ended;
