@@ -170,7 +170,7 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
       cookieKeys: [keyring.derive('cookies').toString('base64url')],
       outboundFetch: (url, init) => outbound.fetch(url as string, init as never),
       claimsOf: async (accountId) => (await accounts.claimsOf(accountId)) ?? { sub: accountId },
-      pages: createProviderPages({ views }),
+      pages: createProviderPages({ views, connectionName: (id) => connections.settingsOf(id)?.name }),
       marks: createAccessTokenMarks(store.revocations, clock),
       endBrowserSession: async (session) => void (await signOuts.endBrowserSession(session)),
       endClientSession: (session) => signOuts.endClientSession(session),

@@ -4,7 +4,8 @@
  *
  * Invariant: an attempt is answered once, by the provider it was sent to, and what came of it can be picked up once, by the
  * browser that holds the attempt's cookie. The answer arrives without cookies (a cross-site POST carries none), so it signs
- * nobody in: it is exchanged for a code, and code and cookie must meet. An attempt that a Sign-out overtook is not found.
+ * nobody in: it is exchanged for a code, and code and cookie must meet. An attempt that a Sign-out overtook is not found, nor
+ * is one that has had a few answers that were refused: verifying costs more than sending.
  * Bearer values are kept as digests, and the rest sealed.
  */
 import { hash, timingSafeEqual } from 'node:crypto';
@@ -12,7 +13,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { addSeconds, type Clock } from '../platform/clock.ts';
 import type { Keyring } from '../platform/keyring.ts';
 import { randomSecret } from '../platform/random.ts';
-import type { ArtifactRepository, RevocationRepository } from '../store/port.ts';
+import type { AccountRepository, ArtifactRepository, RevocationRepository } from '../store/port.ts';
 import type { ScopeKey, Stamps } from '../store/records.ts';
 import { stampEntries } from '../store/standing.ts';
 import type { Vouched } from './vouched.ts';
@@ -53,6 +54,12 @@ export type Attempts = {
   begin(order: Order): Promise<{ readonly attempt: Attempt; readonly cookie: string }>;
   /** The attempt that an answer belongs to; null when there is none, it was answered, or a Sign-out ended it. */
   find(state: string): Promise<Attempt | null>;
+  /** Counts an answer before anybody spends time on it, this one included; of several at once each has a number of its own. */
+  countAnswer(attempt: Attempt): Promise<number>;
+  /** True for the first who brings this code of the provider's; for whoever brings it again, or at once, false. */
+  claimCode(attempt: Attempt, code: string): Promise<boolean>;
+  /** Ends it unanswered. */
+  abandon(attempt: Attempt): Promise<void>;
   /** Takes the one answer. Resolves to the code it is exchanged for; null when another was first, or it was used before. */
   answer(attempt: Attempt, vouched: Vouched): Promise<string | null>;
   /** Picks up what came of an attempt, once, in the browser that began it; null otherwise, and then nothing is used up. */
@@ -65,16 +72,20 @@ export type Attempts = {
 
 /** A person may have to find a phone, or a password. */
 export const ATTEMPT_SECONDS = 600;
+/** How many answers are verified at most. A person sends one, or the same one twice by pressing twice. */
+export const MOST_ANSWERS = 5;
 /** From the provider's answer to the browser's next request. */
 const CODE_SECONDS = 120;
 
 export function createAttempts({
   artifacts,
+  counters,
   revocations,
   keyring,
   clock,
 }: {
   readonly artifacts: ArtifactRepository;
+  readonly counters: Pick<AccountRepository, 'countAttempt'>;
   readonly revocations: Pick<RevocationRepository, 'epochs'>;
   readonly keyring: Keyring;
   readonly clock: Clock;
@@ -130,6 +141,21 @@ export function createAttempts({
     async find(state) {
       const found = await open('FederationAttempt', state);
       return found === null ? null : attemptFrom(found.content as Kept, state);
+    },
+    countAnswer: ({ state, requestedAt }) =>
+      counters.countAttempt({
+        key: `federation-answers:${keyOf('FederationAttempt', state).toString('base64url')}`,
+        windowStart: requestedAt,
+        expiresAt: addSeconds(requestedAt, ATTEMPT_SECONDS),
+      }),
+    claimCode({ state, requestedAt }, code) {
+      const key = keyOf('FederationCodeBrought', JSON.stringify([state, code]));
+      const expiresAt = addSeconds(requestedAt, ATTEMPT_SECONDS);
+      const brought = { model: 'FederationCodeBrought', key, payload: '{}', stamps: {}, expiresAt };
+      return artifacts.insert(brought, clock.now());
+    },
+    async abandon({ state }) {
+      await artifacts.consume(keyOf('FederationAttempt', state), clock.now());
     },
     async answer(attempt, vouched) {
       const found = await open('FederationAttempt', attempt.state);

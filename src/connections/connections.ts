@@ -13,15 +13,16 @@ import type { Log } from '../platform/log.ts';
 import type { Outbound } from '../platform/outbound-http.ts';
 import { REASONS, type SignOuts } from '../revocation/sign-out.ts';
 import type { Store } from '../store/port.ts';
-import { type Attempt, type Attempts, createAttempts, type Order } from './attempts.ts';
+import { type Attempt, type Attempts, createAttempts, MOST_ANSWERS, type Order } from './attempts.ts';
 import { createFederatedSignIn, type FederatedSignIn } from './federated-sign-in.ts';
 import { createIdentities, type Identities } from './identities.ts';
 import { createInboundLogout } from './inbound-logout.ts';
 import { createOidcConnection, type OidcConnection } from './oidc-connection.ts';
 import type { Departure, Finding, Refused } from './protocol.ts';
 import { createSamlConnection, type SamlConnection } from './saml-connection.ts';
-import type { InboundLogout } from './saml/logout.ts';
+import { createSamlSingleLogout, type SamlLogoutHeard, type SamlLogoutMessage } from './saml-single-logout.ts';
 import { createSamlStates, NOTHING, type SamlStates } from './saml-states.ts';
+import { createUpstreamAnswers, type UpstreamAnswers } from './upstream-answers.ts';
 import { createUpstreamSessions, type UpstreamSessions } from './upstream-sessions.ts';
 import type { UpstreamOf, Vouched } from './vouched.ts';
 
@@ -47,6 +48,7 @@ export type Connections = {
   readonly identities: Identities;
   readonly signIn: FederatedSignIn;
   readonly sessions: UpstreamSessions;
+  readonly answers: Pick<UpstreamAnswers, 'find'>;
   /** Begins an attempt: where to send the browser, and the cookie that binds the two. */
   begin(order: Order): Promise<{ readonly departure: Departure; readonly cookie: string } | Refused>;
   oidcCallback(connectionId: string, query: string): Promise<Arrival>;
@@ -64,14 +66,7 @@ export type Connections = {
     | { readonly kind: 'unavailable'; readonly why: string }
   >;
   /** A SAML logout message: a request, carried out and to be answered; or the answer to one of ours. */
-  samlLogout(
-    connectionId: string,
-    message: SamlLogoutMessage,
-  ): Promise<
-    | { readonly kind: 'answer'; readonly location: string }
-    | { readonly kind: 'finished' }
-    | { readonly kind: 'refused'; readonly why: string }
-  >;
+  samlLogout(connectionId: string, message: SamlLogoutMessage): Promise<SamlLogoutHeard>;
   serviceProviderMetadata(connectionId: string): Promise<string>;
   /** Where the person of this browser signs out of the provider itself; null where that cannot be done. */
   signOutUrl(upstream: UpstreamOf): Promise<string | null>;
@@ -82,17 +77,6 @@ export type Connections = {
   /** Records what the configuration lists, and removes through the door what it no longer lists. For the server's start. */
   recordConfiguration(): Promise<void>;
 };
-
-export type SamlLogoutMessage =
-  | { readonly binding: 'redirect'; readonly query: string }
-  | {
-      readonly binding: 'post';
-      readonly form: {
-        readonly SAMLRequest?: string | undefined;
-        readonly SAMLResponse?: string | undefined;
-        readonly RelayState?: string | undefined;
-      };
-    };
 
 export function createConnections({
   config,
@@ -115,7 +99,8 @@ export function createConnections({
 }): Connections {
   const { issuer } = config;
   const entries = new Map(config.connections.map((entry) => [entry.id, entry]));
-  const attempts = createAttempts({ artifacts: store.artifacts, revocations: store.revocations, keyring, clock });
+  const { artifacts, revocations, accounts: counters } = store;
+  const attempts = createAttempts({ artifacts, counters, revocations, keyring, clock });
   const identities = createIdentities({ store: store.accounts, keyring, clock, signOuts });
   const sessions = createUpstreamSessions({ artifacts: store.artifacts, keyring, clock });
   const samlStates = createSamlStates({ catalogue: store.catalogue, keyring, clock, log, fetch, issuer });
@@ -127,6 +112,8 @@ export function createConnections({
     signOuts,
     clock,
   });
+  const answers = createUpstreamAnswers({ artifacts, keyring, clock });
+  const singleLogout = createSamlSingleLogout({ carryOut, answers, log });
   const oidc = new Map<string, OidcConnection>();
   const saml = new Map<string, SamlConnection>();
   for (const entry of entries.values()) {
@@ -150,8 +137,15 @@ export function createConnections({
       return { refused: 'unknown-attempt', detail: 'no such attempt', startAgainAt: null };
     }
     const startAgainAt = attempt.continueAt.replace(/\/federation$/, '');
+    // Verifying is dear, and whoever was sent away with this attempt could send anything, over and over.
+    const nth = await attempts.countAnswer(attempt);
+    if (nth > MOST_ANSWERS) return { refused: 'unknown-attempt', detail: 'answered too often', startAgainAt };
     const answer = await ask(attempt);
-    if ('refused' in answer) return { ...answer, startAgainAt };
+    if ('refused' in answer) {
+      // What was brought twice is refused for that, and the first is still being looked at.
+      if (nth === MOST_ANSWERS && answer.refused !== 'unknown-attempt') await attempts.abandon(attempt);
+      return { ...answer, startAgainAt };
+    }
     const code = await attempts.answer(attempt, answer);
     return code === null
       ? { refused: 'unknown-attempt', detail: 'answered before, or ended meanwhile', startAgainAt }
@@ -168,6 +162,7 @@ export function createConnections({
     attempts,
     identities,
     sessions,
+    answers,
     samlStates,
     signIn: createFederatedSignIn({
       identities,
@@ -187,11 +182,16 @@ export function createConnections({
       const states = new URLSearchParams(query).getAll('state');
       const [state = ''] = states.length === 1 ? states : [];
       const connection = oidc.get(connectionId);
-      return arrive(connectionId, state, async (attempt) =>
-        connection === undefined
-          ? { refused: 'unreachable', detail: 'no such connection' }
-          : connection.answer(attempt, query),
-      );
+      return arrive(connectionId, state, async (attempt) => {
+        if (connection === undefined) return { refused: 'unreachable', detail: 'no such connection' };
+        // A provider may take the second use of its code for theft, and take back what the first was given (RFC 6749 §4.1.2):
+        // of a callback that is sent twice at once, neither would sign anybody in.
+        const code = new URLSearchParams(query).get('code');
+        if (code !== null && !(await attempts.claimCode(attempt, code))) {
+          return { refused: 'unknown-attempt', detail: 'its code was brought before' };
+        }
+        return connection.answer(attempt, query);
+      });
     },
     samlResponse(connectionId, { SAMLResponse, RelayState }) {
       const connection = saml.get(connectionId);
@@ -213,17 +213,7 @@ export function createConnections({
     async samlLogout(connectionId, message) {
       const [connection, entry] = [saml.get(connectionId), entries.get(connectionId)];
       if (connection === undefined || entry === undefined) return { kind: 'refused', why: 'no such connection' };
-      const request = requestIn(message);
-      // The provider's answer to a logout of ours: access had ended before it was asked, so there is nothing to do.
-      if (request === 'answer') return { kind: 'finished' };
-      if (request === null) return { kind: 'refused', why: 'neither a request nor a response' };
-      const heard = await connection.hearLogout(request);
-      if ('refused' in heard) return { kind: 'refused', why: heard.refused };
-      // Heard before, it is answered again: the provider may not have had the answer.
-      await carryOut(entry, heard);
-      const answer = { inResponseTo: heard.id, relayState: heard.relayState, status: 'Success' } as const;
-      const location = await connection.answerLogout(answer);
-      return location === null ? { kind: 'finished' } : { kind: 'answer', location };
+      return singleLogout(connection, entry, message);
     },
     async serviceProviderMetadata(connectionId) {
       const connection = saml.get(connectionId);
@@ -231,7 +221,8 @@ export function createConnections({
       return connection.serviceProviderMetadata();
     },
     async signOutUrl({ connectionId, logout }) {
-      return logout === null ? null : ((await protocolOf(connectionId)?.signOutUrl(logout)) ?? null);
+      if (logout === null) return null;
+      return (await protocolOf(connectionId)?.signOutUrl(logout, () => answers.ask(connectionId))) ?? null;
     },
     test: async (connectionId) => (await protocolOf(connectionId)?.test()) ?? [],
     certificates: async (connectionId) => (await saml.get(connectionId)?.certificates()) ?? [],
@@ -254,18 +245,4 @@ export function createConnections({
       }
     },
   };
-}
-
-/** The request in a logout message; or that it is an answer; null when it is neither, or both. */
-function requestIn(message: SamlLogoutMessage): InboundLogout | 'answer' | null {
-  if (message.binding === 'redirect') {
-    const names = new Set(new URLSearchParams(message.query).keys());
-    if (names.has('SAMLRequest')) return { binding: 'redirect', query: message.query };
-    return names.has('SAMLResponse') ? 'answer' : null;
-  }
-  const { SAMLRequest, SAMLResponse, RelayState } = message.form;
-  if (SAMLRequest !== undefined && SAMLResponse === undefined) {
-    return { binding: 'post', message: SAMLRequest, relayState: RelayState };
-  }
-  return SAMLRequest === undefined && SAMLResponse !== undefined ? 'answer' : null;
 }

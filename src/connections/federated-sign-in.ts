@@ -38,6 +38,15 @@ export type FederationRefusal =
 
 export type FederatedSignIn = {
   resolve(attempt: Attempt, vouched: Vouched, noteEpochs: (epochs: Stamps) => void): Promise<Outcome>;
+  /**
+   * Links somebody who has proved that the account is theirs (`link-first`), and signs them in. `epoch`: the Account's, seen
+   * before the proof was looked at; a Sign-out that has come since is not to find a new way in added behind its back.
+   */
+  link(
+    attempt: Attempt,
+    vouched: Vouched,
+    account: Pick<AccountRecord, 'id' | 'admin'> & { readonly epoch: number },
+  ): Promise<Outcome>;
 };
 
 export function createFederatedSignIn({
@@ -59,22 +68,25 @@ export function createFederatedSignIn({
   /** Whether the proof is younger than everything that has ended access since. */
   const isFresh = async (attempt: Attempt, vouched: Vouched, scopes: readonly ScopeKey[]): Promise<boolean> => {
     const ended = await Promise.all(scopes.map((scope) => revocations.signedOutAt(scope)));
-    const last = Math.max(...ended.map((at) => at?.getTime() ?? Number.NEGATIVE_INFINITY));
-    if (attempt.requestedAt.getTime() <= last) return false;
-    // Demanded and verified when the answer came in; or the provider cannot prove it, and an operator accepted that.
-    if (attempt.forced) return true;
-    return last === Number.NEGATIVE_INFINITY || (vouched.authenticatedAt?.getTime() ?? 0) > last;
+    return ended.every((at) => at === null || isSince(at, attempt, vouched));
   };
 
   /**
    * Noted before it is looked for among those that have ended; whoever ends one does it the other way round. So of a sign-in
-   * and a sign-out at the same time at least one sees the other.
+   * and a sign-out at the same time at least one sees the other. That goes for the session and for either name of the person:
+   * the provider's sign-out may have known of no account yet, and then it raised nothing.
    */
-  const stillOpen = async (vouched: Vouched, outcome: Outcome): Promise<Outcome> => {
-    const session = identities.upstreamSessionOf(vouched.connectionId, vouched.upstreamSession);
-    if (outcome.kind !== 'signed-in' || session === null) return outcome;
-    await upstreamSessions.note(session, outcome.accountId);
-    return (await upstreamSessions.hasEnded(session)) ? refused('session-ended') : outcome;
+  const stillOpen = async (attempt: Attempt, vouched: Vouched, outcome: Outcome): Promise<Outcome> => {
+    if (outcome.kind !== 'signed-in') return outcome;
+    const { connectionId, subject } = vouched;
+    const session = identities.upstreamSessionOf(connectionId, vouched.upstreamSession);
+    const logoutName = identities.logoutNameOf(connectionId, vouched.logoutName);
+    for (const upstream of [session, logoutName]) {
+      if (upstream !== null) await upstreamSessions.note(upstream, outcome.accountId);
+    }
+    if (session !== null && (await upstreamSessions.endedAt(session)) !== null) return refused('session-ended');
+    const endedAt = await upstreamSessions.endedAt(logoutName ?? identities.indexOf(connectionId, subject));
+    return endedAt === null || isSince(endedAt, attempt, vouched) ? outcome : { kind: 'stale' };
   };
 
   const create = async (
@@ -97,23 +109,25 @@ export function createFederatedSignIn({
         identityFor: () => identities.recordOf(vouched),
       });
       if ('account' in made) {
-        noteEpochs(await revocations.epochs([`account:${made.account.id}`]));
+        // As it is made: whoever signs it out from here on ends this as well.
+        noteEpochs({ [`account:${made.account.id}`]: 0 });
         return { kind: 'signed-in', accountId: made.account.id, admin: false, created: true };
       }
-      // Of two first sign-ins at once the other has made it.
-      if (made.refused === 'identity-taken') return signedIn(await identities.find(vouched));
       if (made.refused === 'bad-email') return refused('email-missing');
       if (made.refused === 'email-taken') return refused('email-taken');
     }
     return refused('email-taken');
   };
 
+  const notLinked = (why: 'taken' | 'unknown' | 'stale'): Outcome =>
+    why === 'stale' ? { kind: 'stale' } : refused(why === 'taken' ? 'identity-taken' : 'account-closed');
+
   const signedIn = (account: AccountRecord | null): Outcome =>
     account?.status === 'active'
       ? { kind: 'signed-in', accountId: account.id, admin: account.admin, created: false }
       : refused('account-closed');
 
-  return {
+  const signIn: FederatedSignIn = {
     async resolve(attempt, vouched, noteEpochs) {
       const settings = settingsOf(attempt.connectionId);
       if (settings === null) return refused('connection-closed');
@@ -132,22 +146,41 @@ export function createFederatedSignIn({
         if (!(await isFresh(attempt, vouched, beforeAccount))) return { kind: 'stale' };
         if (attempt.purpose.kind === 'confirm') return refused('another-account');
         if (!settings.createAccounts) return refused('no-account');
-        return stillOpen(vouched, await create(settings, vouched, noteEpochs));
+        const made = await create(settings, vouched, noteEpochs);
+        // Of two first sign-ins at once the other has made it, and this one is not the first.
+        if (made.kind !== 'signed-in' && (await identities.find(vouched)) !== null) {
+          return signIn.resolve(attempt, vouched, noteEpochs);
+        }
+        return stillOpen(attempt, vouched, made);
       }
       const account: ScopeKey = `account:${accountId}`;
-      noteEpochs(await revocations.epochs([account]));
+      const seen = await revocations.epochs([account]);
+      noteEpochs(seen);
       if (!(await isFresh(attempt, vouched, ['everyone', account, ...scopes]))) return { kind: 'stale' };
       if (attempt.purpose.kind === 'link') {
-        const linked = await identities.link(accountId, vouched);
-        if (linked !== 'linked') return refused(linked === 'taken' ? 'identity-taken' : 'account-closed');
+        const linked = await identities.link(accountId, vouched, seen[account] ?? 0);
+        if (linked !== 'linked') return notLinked(linked);
       }
       // Read again, now that the epochs are noted: an older copy may say active, or linked.
       const present = await identities.find(vouched);
       if (present?.id !== accountId) return refused('account-closed');
       if (present.status === 'active') await identities.noteUse(vouched);
-      return stillOpen(vouched, signedIn(present));
+      return stillOpen(attempt, vouched, signedIn(present));
+    },
+    async link(attempt, vouched, { id, admin, epoch }) {
+      const linked = await identities.link(id, vouched, epoch);
+      if (linked !== 'linked') return notLinked(linked);
+      return stillOpen(attempt, vouched, { kind: 'signed-in', accountId: id, admin, created: false });
     },
   };
+  return signIn;
+}
+
+/** Whether somebody was asked, and has proved who they are, after an instant at which access ended. */
+function isSince(endedAt: Date, { requestedAt, forced }: Attempt, { authenticatedAt }: Vouched): boolean {
+  if (requestedAt <= endedAt) return false;
+  // Demanded and verified when the answer came in; or the provider cannot prove it, and an operator accepted that.
+  return forced || (authenticatedAt !== null && authenticatedAt > endedAt);
 }
 
 /** In a configuration an empty list is no rule; a rule that lets in nobody has no use there. */

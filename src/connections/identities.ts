@@ -25,13 +25,16 @@ export type Identities = {
   indexOf(connectionId: string, subject: string): string;
   /** A digest of one of the provider's own sessions; null when it gave it no name. */
   upstreamSessionOf(connectionId: string, upstreamSession: string | null): string | null;
+  /** A digest of what the provider's logout calls somebody whom it otherwise calls something else. */
+  logoutNameOf(connectionId: string, logoutName: string | null): string | null;
   /** Every scope, besides the Account's, that whatever comes of this sign-in stands on. */
   scopesOf(vouched: Vouched): ScopeKey[];
   find(vouched: Vouched): Promise<AccountRecord | null>;
   /** The record as it is kept. */
   recordOf(vouched: Vouched): Omit<IdentityRecord, 'accountId'>;
   list(accountId: string): Promise<readonly IdentityView[]>;
-  link(accountId: string, vouched: Vouched): Promise<'linked' | 'taken' | 'unknown'>;
+  /** `accountEpoch`: as it was seen when the Account was proven; `stale` when a Sign-out of it has come since. */
+  link(accountId: string, vouched: Vouched, accountEpoch: number): Promise<'linked' | 'taken' | 'unknown' | 'stale'>;
   noteUse(vouched: Vouched): Promise<void>;
   /** Resolves to the Sign-out of what came through it. */
   unlink(accountId: string, subject: string): Promise<SignOutRecord | { readonly refused: 'last-way-in' | 'unknown' }>;
@@ -56,6 +59,8 @@ export function createIdentities({
     upstreamSession === null
       ? null
       : keyring.blindIndex('identity.session', JSON.stringify([connectionId, upstreamSession]));
+  const logoutNameOf = (connectionId: string, logoutName: string | null): string | null =>
+    logoutName === null ? null : keyring.blindIndex('identity.logout-name', JSON.stringify([connectionId, logoutName]));
   const context = (subject: string) => ({ collection: 'identities', field: 'identity', id: subject });
   const sealed = ({ connectionId, subject, claims }: Vouched): string => {
     const name = claims.email ?? claims.username ?? claims.name ?? '';
@@ -76,17 +81,21 @@ export function createIdentities({
   return {
     indexOf,
     upstreamSessionOf,
-    scopesOf({ connectionId, subject, upstreamSession }) {
-      const session = upstreamSessionOf(connectionId, upstreamSession);
-      const scopes: ScopeKey[] = [`connection:${connectionId}`, `identity:${indexOf(connectionId, subject)}`];
-      return session === null ? scopes : [...scopes, `upstream:${session}`];
+    logoutNameOf,
+    scopesOf({ connectionId, subject, upstreamSession, logoutName }) {
+      const upstream = [upstreamSessionOf(connectionId, upstreamSession), logoutNameOf(connectionId, logoutName)];
+      return [
+        `connection:${connectionId}`,
+        `identity:${indexOf(connectionId, subject)}`,
+        ...upstream.flatMap((name): ScopeKey[] => (name === null ? [] : [`upstream:${name}`])),
+      ];
     },
     async find({ connectionId, subject }) {
       return (await store.findByIdentity(indexOf(connectionId, subject)))?.account ?? null;
     },
     recordOf,
     list: async (accountId) => (await store.identitiesOf(accountId)).map(view),
-    link: (accountId, vouched) => store.linkIdentity({ ...recordOf(vouched), accountId }),
+    link: (accountId, vouched, accountEpoch) => store.linkIdentity({ ...recordOf(vouched), accountId }, accountEpoch),
     noteUse: (vouched) =>
       store.touchIdentity({
         subject: indexOf(vouched.connectionId, vouched.subject),

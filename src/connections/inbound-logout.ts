@@ -4,7 +4,8 @@
  *
  * Invariant: what a provider said is done before it is remembered as heard, under an id derived from what was said; so a
  * process that dies in between loses nothing, and hearing it again does nothing again. It reaches what came through that
- * very Connection, and nobody's other sign-ins.
+ * very Connection, and nobody's other sign-ins. What it names is marked as ended before anybody looks whose it is: a sign-in
+ * that is on its way meanwhile is to find the mark (federated-sign-in.ts).
  */
 import { createHash, hash } from 'node:crypto';
 
@@ -36,25 +37,52 @@ export function createInboundLogout({
   readonly signOuts: Pick<SignOuts, 'signOut'>;
   readonly clock: Clock;
 }): InboundLogout {
-  const scopesOf = async (connectionId: string, said: UpstreamSignOut): Promise<SignOutScope[]> => {
-    const subject = said.subject === null ? null : identities.indexOf(connectionId, said.subject);
-    const owner = subject === null ? null : ((await accounts.findByIdentity(subject))?.account.id ?? null);
-    if (said.upstreamSessions.length === 0) {
-      return subject === null || owner === null ? [] : [{ kind: 'identity', accountId: owner, connectionId, subject }];
+  const ownerOf = async (subject: string): Promise<readonly string[]> => {
+    const found = await accounts.findByIdentity(subject);
+    return found === null ? [] : [found.account.id];
+  };
+
+  /** Whatever came through a person. */
+  const byName = async (connectionId: string, { subject, logoutName }: UpstreamSignOut): Promise<SignOutScope[]> => {
+    const [index, name] = namesOf(connectionId, { subject, logoutName });
+    if (index !== null) {
+      await sessions.end(index);
+      const owners = await ownerOf(index);
+      return owners.map((accountId) => ({ kind: 'identity', accountId, connectionId, subject: index }));
     }
-    const named = await Promise.all(
+    if (name === null) return [];
+    await sessions.end(name);
+    const noted = await sessions.accountsOf(name);
+    return noted.map((accountId) => ({ kind: 'upstream', accountId, connectionId, upstreamSession: name }));
+  };
+
+  /** Whatever came through sessions of a person, if one is named as well. */
+  const bySession = async (connectionId: string, said: UpstreamSignOut): Promise<SignOutScope[]> => {
+    const [index, name] = namesOf(connectionId, said);
+    const named = [
+      ...(index === null ? [] : await ownerOf(index)),
+      ...(name === null ? [] : await sessions.accountsOf(name)),
+    ];
+    const scopes = await Promise.all(
       said.upstreamSessions.map(async (session): Promise<SignOutScope[]> => {
         const upstreamSession = identities.upstreamSessionOf(connectionId, session);
         if (upstreamSession === null) return [];
-        // Before its owner is looked for: a sign-in by it that is on its way is to be turned away.
         await sessions.end(upstreamSession);
-        const accountId = (await sessions.accountOf(upstreamSession)) ?? owner;
-        if (accountId === null || (owner !== null && owner !== accountId)) return [];
-        return [{ kind: 'upstream', accountId, connectionId, upstreamSession }];
+        const noted = await sessions.accountsOf(upstreamSession);
+        const theirs = noted.length === 0 ? named : noted;
+        return theirs
+          .filter((accountId) => named.length === 0 || named.includes(accountId))
+          .map((accountId) => ({ kind: 'upstream', accountId, connectionId, upstreamSession }));
       }),
     );
-    return named.flat();
+    return scopes.flat();
   };
+
+  const namesOf = (connectionId: string, { subject, logoutName }: Pick<UpstreamSignOut, 'subject' | 'logoutName'>) =>
+    [
+      subject === null ? null : identities.indexOf(connectionId, subject),
+      identities.logoutNameOf(connectionId, logoutName),
+    ] as const;
 
   return async ({ id: connectionId, name }, said) => {
     const key = hash(
@@ -63,7 +91,8 @@ export function createInboundLogout({
       'buffer',
     );
     if ((await artifacts.find(key, clock.now())) !== null) return 'heard-before';
-    for (const [nth, scope] of (await scopesOf(connectionId, said)).entries()) {
+    const scopes = await (said.upstreamSessions.length === 0 ? byName : bySession)(connectionId, said);
+    for (const [nth, scope] of scopes.entries()) {
       await signOuts.signOut({
         id: derivedId(connectionId, said, nth),
         scope,

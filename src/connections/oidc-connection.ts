@@ -68,6 +68,7 @@ export function createOidcConnection({
         subject: answered.subject,
         authenticatedAt: answered.authTime,
         upstreamSession: answered.sid,
+        logoutName: null,
         claims: mapClaims({ claims: answered.claims, mapping }),
         amr: answered.amr ?? [],
         logout: { kind: 'oidc', idToken: answered.idToken },
@@ -88,6 +89,7 @@ export function createOidcConnection({
         id: heard.jti,
         rememberUntil: heard.replayableUntil,
         subject: heard.subject,
+        logoutName: null,
         upstreamSessions: heard.sid === null ? [] : [heard.sid],
       };
     },

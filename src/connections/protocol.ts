@@ -1,5 +1,6 @@
 /** What both kinds of connection do, each in its own protocol. Verification is theirs; attempts, people and stores are not. */
 import type { Attempt } from './attempts.ts';
+import type { SignOutQuestion } from './upstream-answers.ts';
 import type { UpstreamLogout, Vouched } from './vouched.ts';
 
 /** How a browser gets to the provider. */
@@ -24,8 +25,11 @@ export type Finding = {
 export type UpstreamProtocol = {
   depart(attempt: Attempt): Promise<Departure | Refused>;
   test(): Promise<readonly Finding[]>;
-  /** Where a person signs out of the provider itself; null where that cannot be done. */
-  signOutUrl(logout: UpstreamLogout): Promise<string | null>;
+  /**
+   * Where a person signs out of the provider itself; null where that cannot be done. `question`: how its answer will be
+   * known, in a protocol that has answers.
+   */
+  signOutUrl(logout: UpstreamLogout, question: () => Promise<SignOutQuestion>): Promise<string | null>;
 };
 
 /** A provider's word that somebody has signed out there: the people and sessions it is about. */
@@ -35,7 +39,9 @@ export type UpstreamSignOut = {
   readonly id: string;
   readonly rememberUntil: Date;
   readonly subject: string | null;
-  /** None: every session of the subject. */
+  /** Where it names the person otherwise than by `subject` (vouched.ts). */
+  readonly logoutName: string | null;
+  /** None: every session of the person. */
   readonly upstreamSessions: readonly string[];
 };
 

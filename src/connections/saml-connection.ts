@@ -13,13 +13,14 @@ import { mapClaims } from './claims.ts';
 import type { Answered, ArrivalRefusal, Finding, UpstreamProtocol, UpstreamSignOut } from './protocol.ts';
 import { fingerprint, parseCertificate } from './saml/keys.ts';
 import { logoutRequest, logoutResponse, type LogoutStatus } from './saml/logout-outbound.ts';
-import { type InboundLogout, verifyLogoutRequest } from './saml/logout.ts';
+import { type InboundLogout, verifyLogoutRequest, verifyLogoutResponse } from './saml/logout.ts';
 import { parseMetadata } from './saml/metadata.ts';
 import type { KeyPair, SamlIdentityProvider, ServiceProvider } from './saml/party.ts';
 import { isRefusal, type SamlRefusal } from './saml/refusal.ts';
 import { authnRequest } from './saml/request.ts';
 import { verifyResponse } from './saml/response.ts';
 import { serviceProviderMetadata } from './saml/sp-metadata.ts';
+import type { SignOutOutcome } from './upstream-answers.ts';
 
 /** What is kept of a SAML connection besides its configuration. */
 export type SamlState = {
@@ -35,6 +36,11 @@ export type SamlConnection = UpstreamProtocol & {
   hearLogout(
     message: InboundLogout,
   ): Promise<(UpstreamSignOut & { readonly relayState: string | undefined }) | { readonly refused: string }>;
+  /** The answer to a logout request of ours, if it is one to this very request. */
+  hearLogoutAnswer(
+    message: InboundLogout,
+    requestId: string,
+  ): Promise<{ readonly outcome: SignOutOutcome } | { readonly refused: string }>;
   /** Where the browser goes back to, with how the logout went; null where the provider takes no answer by redirect. */
   answerLogout(answer: {
     readonly inResponseTo: string;
@@ -62,6 +68,7 @@ export function createSamlConnection({
   readonly clock: Clock;
 }): SamlConnection {
   const base = `${issuer}/saml/${entry.id}`;
+  const namedByAttribute = entry.claims.subject !== undefined;
   const mapping = {
     ...SAML_ATTRIBUTES,
     ...Object.fromEntries(Object.entries(entry.claims).filter(([, attribute]) => attribute !== undefined)),
@@ -113,6 +120,7 @@ export function createSamlConnection({
         subject,
         authenticatedAt: verified.authnInstant,
         upstreamSession: sessionIndex ?? null,
+        logoutName: namedByAttribute ? nameId : null,
         claims: mapClaims({ claims: verified.attributes, mapping, vouchedFor: entry.trustEmail }),
         amr: [],
         logout: {
@@ -135,10 +143,18 @@ export function createSamlConnection({
         issuer: heard.issuer,
         id: heard.id,
         rememberUntil: heard.notOnOrAfter,
-        subject: entry.claims.subject === undefined ? heard.nameId : null,
+        subject: namedByAttribute ? null : heard.nameId,
+        logoutName: namedByAttribute ? heard.nameId : null,
         upstreamSessions: heard.sessionIndexes,
         relayState: heard.relayState,
       };
+    },
+    async hearLogoutAnswer(message, requestId) {
+      const known = await parties();
+      if (isRefusal(known)) return { refused: known.refused };
+      const heard = verifyLogoutResponse({ ...known, message, requestId, now: clock.now() });
+      if (isRefusal(heard)) return { refused: `${heard.refused}: ${heard.detail}` };
+      return { outcome: outcomeOf(heard.status) };
     },
     async answerLogout({ inResponseTo, relayState, status }) {
       const known = await parties();
@@ -185,14 +201,17 @@ export function createSamlConnection({
         }),
       ];
     },
-    async signOutUrl(logout) {
+    async signOutUrl(logout, question) {
       if (logout.kind !== 'saml') return null;
       const known = await parties();
       if (isRefusal(known)) return null;
       const { nameId, nameIdFormat, nameQualifier, spNameQualifier, sessionIndex } = logout;
+      if (known.idp.slo.redirect === undefined) return null;
+      const { requestId, relayState } = await question();
       const asked = logoutRequest({
         ...known,
-        id: `_${randomId()}`,
+        id: requestId,
+        relayState,
         nameId: {
           nameId,
           nameIdFormat,
@@ -229,6 +248,12 @@ function describeCertificate(certificate: string) {
   return print === undefined || parsed === undefined
     ? []
     : [{ fingerprint: print, validUntil: new Date(parsed.validTo) }];
+}
+
+/** A provider that could not tell everybody says so at the second level, whatever stands at the first (SAML Core §3.2.2.2). */
+function outcomeOf(status: readonly string[]): SignOutOutcome {
+  if (status.includes('PartialLogout')) return 'in-part';
+  return status[0] === 'Success' ? 'everywhere' : 'refused';
 }
 
 /** What names the person for good; null where the provider gave a name for this session alone. */

@@ -9,6 +9,11 @@ export type Vouched = {
   readonly authenticatedAt: Date | null;
   /** The provider's name for its own session (`sid`, `SessionIndex`); null when it gave none. */
   readonly upstreamSession: string | null;
+  /**
+   * What its logout calls the person, where that is not `subject`: a NameID beside the attribute that names them for good.
+   * It may be theirs for this session alone, and somebody else's one day. Null where `subject` is the name.
+   */
+  readonly logoutName: string | null;
   readonly claims: UpstreamPerson;
   readonly amr: readonly string[];
   /** What its logout asks for, later. */

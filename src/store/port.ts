@@ -130,8 +130,11 @@ export type AccountRepository = {
   ): Promise<{ readonly account: AccountRecord; readonly identity: IdentityRecord } | null>;
   /** By the instant they were linked at, ascending. */
   identitiesOf(accountId: string): Promise<readonly IdentityRecord[]>;
-  /** `taken` when it is another account's. Linking twice is linking once. */
-  linkIdentity(identity: IdentityRecord): Promise<'linked' | 'taken' | 'unknown'>;
+  /**
+   * `taken` when it is another account's. Linking twice is linking once. `accountEpoch`: what the Account's epoch was when
+   * this was decided; `stale` when a Sign-out has raised it since, which is one fact with the link.
+   */
+  linkIdentity(identity: IdentityRecord, accountEpoch?: number): Promise<'linked' | 'taken' | 'unknown' | 'stale'>;
   /** Takes an Identity away, but never the last way in: that there is a password, or another, is decided in the same write. */
   unlinkIdentity(change: {
     readonly accountId: string;

@@ -72,7 +72,7 @@ export function createApp(rooms: Rooms): Koa {
       methodNotAllowed: () => new Refusal(405),
     }),
   );
-  for (const middleware of serveProtocol(rooms)) app.use(middleware);
+  for (const middleware of serveProtocol(house)) app.use(middleware);
   return app;
 }
 

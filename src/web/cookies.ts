@@ -28,6 +28,10 @@ export type OwnCookies = {
   keepUpstream(ctx: Context, bearer: string): void;
   upstreamOf(ctx: Context): string | undefined;
   forgetUpstream(ctx: Context): void;
+  /** Names where this browser goes on to after the provider has signed it out. */
+  keepReturn(ctx: Context, bearer: string): void;
+  returnOf(ctx: Context): string | undefined;
+  forgetReturn(ctx: Context): void;
 };
 
 const DEVICE_SECONDS = 400 * 86_400;
@@ -50,6 +54,7 @@ export function createOwnCookies({
     receipt: `${prefix}curfew-receipt`,
     signedOut: `${prefix}curfew-signed-out`,
     upstream: `${prefix}curfew-upstream`,
+    signOutReturn: `${prefix}curfew-sign-out-return`,
   };
   // Bound to a path, which the __Host- prefix forbids.
   const attempt = secure ? '__Secure-curfew-attempt' : 'curfew-attempt';
@@ -99,7 +104,10 @@ export function createOwnCookies({
       ctx.cookies.set(names.signedOut, '1', { ...options, maxAge: SIGNED_OUT_SECONDS * 1000 });
     },
     noteSignedIn(ctx) {
-      if (ctx.cookies.get(names.signedOut) !== undefined) ctx.cookies.set(names.signedOut, null, options);
+      // With them goes what was left to do after the last sign-out.
+      for (const name of [names.signedOut, names.upstream, names.signOutReturn]) {
+        if (ctx.cookies.get(name) !== undefined) ctx.cookies.set(name, null, options);
+      }
     },
     keepUpstream(ctx, bearer) {
       ctx.cookies.set(names.upstream, bearer, { ...options, maxAge: SIGN_OUT_OFFER_SECONDS * 1000 });
@@ -107,6 +115,13 @@ export function createOwnCookies({
     upstreamOf: (ctx) => ctx.cookies.get(names.upstream),
     forgetUpstream(ctx) {
       ctx.cookies.set(names.upstream, null, options);
+    },
+    keepReturn(ctx, bearer) {
+      ctx.cookies.set(names.signOutReturn, bearer, { ...options, maxAge: SIGN_OUT_OFFER_SECONDS * 1000 });
+    },
+    returnOf: (ctx) => ctx.cookies.get(names.signOutReturn),
+    forgetReturn(ctx) {
+      ctx.cookies.set(names.signOutReturn, null, options);
     },
   };
 }

@@ -9,7 +9,7 @@ import type { Attempt, Order } from '../connections/attempts.ts';
 import type { ConnectionSettings } from '../connections/connections.ts';
 import type { Vouched } from '../connections/vouched.ts';
 import { addressOf } from '../oidc/device.ts';
-import { noteEpochs } from '../oidc/lineage.ts';
+import { noteEpochs, seenEpochs } from '../oidc/lineage.ts';
 import { explainStatus } from './error-pages.ts';
 import { explainArrival, type Explained, explainRefusal } from './federation-texts.ts';
 import { readForm, readQuery } from './forms.ts';
@@ -50,8 +50,11 @@ export type Arrived = {
   readonly created: boolean;
 };
 
-/** Picks up what came of an attempt begun at this very page. Null once the request has been answered otherwise. */
-export async function land(house: House, ctx: Context): Promise<Arrived | null> {
+/**
+ * Picks up what came of an attempt begun at this very page. Null once the request has been answered otherwise. What somebody
+ * asked for while signed in is done only where they still are (`signedInAs`), and known to be before anything is.
+ */
+export async function land(house: House, ctx: Context, signedInAs: string | null = null): Promise<Arrived | null> {
   const cookie = house.cookies.attemptOf(ctx);
   const redeemed = await house.connections.attempts.redeem(codeOf(ctx), cookie);
   if (redeemed === null || redeemed.attempt.continueAt !== ctx.path) {
@@ -59,6 +62,7 @@ export async function land(house: House, ctx: Context): Promise<Arrived | null> 
     return null;
   }
   const { attempt, vouched } = redeemed;
+  if (attempt.purpose.kind !== 'sign-in' && attempt.purpose.accountId !== signedInAs) throw new Refusal(403);
   const settings = house.connections.settingsOf(attempt.connectionId);
   noteEpochs(redeemed.epochs);
   const outcome = await house.connections.signIn.resolve(attempt, vouched, noteEpochs);
@@ -146,7 +150,7 @@ const LinkForm = z.strictObject({
 export async function linkFirst(house: House, ctx: Context): Promise<Pick<Arrived, 'attempt' | 'proven'> | null> {
   const form = await readForm(ctx, LinkForm);
   house.csrf.check(ctx, form.csrf);
-  const { attempts, identities, signIn } = house.connections;
+  const { attempts, signIn } = house.connections;
   const cookie = house.cookies.attemptOf(ctx);
   const held = await attempts.peek(form.code, cookie);
   if (held === null || `${held.attempt.continueAt}/link` !== ctx.path) {
@@ -174,9 +178,15 @@ export async function linkFirst(house: House, ctx: Context): Promise<Pick<Arrive
     await startAgain(house, ctx);
     return null;
   }
-  const linked = await identities.link(outcome.accountId, vouched);
-  if (linked !== 'linked') {
-    await showRefusal(house, ctx, explainRefusal('identity-taken', name), signInPageOf(attempt.continueAt));
+  const epoch = seenEpochs()[`account:${outcome.accountId}`] ?? 0;
+  const linked = await signIn.link(attempt, vouched, { id: outcome.accountId, admin: outcome.proof.admin, epoch });
+  if (linked.kind === 'stale') {
+    await startAgain(house, ctx);
+    return null;
+  }
+  if (linked.kind !== 'signed-in') {
+    const why = linked.kind === 'refused' ? linked.why : 'session-ended';
+    await showRefusal(house, ctx, explainRefusal(why, name), signInPageOf(attempt.continueAt));
     return null;
   }
   house.log.info({ connection: attempt.connectionId, account: outcome.accountId }, 'identity.linked');

@@ -1,6 +1,8 @@
-/** Why a sign-in through a provider came to nothing, as the person who meets it needs to hear it. */
+/** Why a sign-in through a provider, or a sign-out of it, came to nothing, as the person who meets it needs to hear it. */
 import type { ArrivalRefusal } from '../connections/connections.ts';
 import type { FederationRefusal } from '../connections/federated-sign-in.ts';
+import type { SignOutOutcome } from '../connections/upstream-answers.ts';
+import type { SignedOutView } from './views.ts';
 
 export type Explained = { readonly status: number; readonly message: string; readonly next: string };
 
@@ -91,6 +93,29 @@ export function explainArrival(why: ArrivalRefusal, name: string): Explained {
         status: 400,
         message: `What ${name} answered could not be verified. You were not signed in.`,
         next: 'Sign in again. If it stays so, tell whoever runs this service, with the request number below.',
+      };
+  }
+}
+
+/** What a provider answered when it was asked to sign somebody out as well. Here they are signed out in any case. */
+export function explainSignOutAnswer(outcome: SignOutOutcome, name: string): SignedOutView['notice'] {
+  switch (outcome) {
+    case 'everywhere':
+      return { tone: 'success', text: `${name} has signed you out as well.` };
+    case 'in-part':
+      return {
+        tone: 'warning',
+        text: `${name} could not sign you out of everything that you had signed in to through it. Sign out there by its own page, or close your browser.`,
+      };
+    case 'refused':
+      return {
+        tone: 'warning',
+        text: `${name} did not sign you out. You may still be signed in there: sign out by its own page.`,
+      };
+    case 'not-verified':
+      return {
+        tone: 'warning',
+        text: `What ${name} answered could not be verified. You may still be signed in there: sign out by its own page.`,
       };
   }
 }

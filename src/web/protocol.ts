@@ -13,7 +13,8 @@ import { seenEpochs } from '../oidc/lineage.ts';
 import { introspectSelfContained } from '../oidc/self-contained.ts';
 import { StoreUnavailable } from '../store/port.ts';
 import { Refusal } from './refusal.ts';
-import type { Rooms } from './routes/house.ts';
+import type { House, Rooms } from './routes/house.ts';
+import { signOutUpstreamToo } from './sign-out-upstream.ts';
 
 /** As the library's router finds it: in any case, with or without a slash after it. */
 const LOGOUT = /^\/session\/end\/?$/i;
@@ -22,7 +23,8 @@ const DEVICE_PAGE = /^\/device\/?$/i;
 const DEVICE_CODES_PER_MINUTE = 600;
 
 /** In the order in which a request passes them; the provider itself is the last. */
-export function serveProtocol(rooms: Rooms): readonly Middleware[] {
+export function serveProtocol(house: House): readonly Middleware[] {
+  const rooms: Rooms = house;
   return [
     boundDeviceCodes(rooms),
     prefillDeviceCode,
@@ -31,6 +33,7 @@ export function serveProtocol(rooms: Rooms): readonly Middleware[] {
     checkTokenAnswerAgain(rooms),
     hideKeptSecrets,
     passOnStoreFaults,
+    signOutUpstreamToo(house),
     provide(rooms.provider),
   ];
 }

@@ -1,7 +1,8 @@
 /** The protocol library's pages, in our words and looks. */
 import { describeDevice, describePlace } from '../oidc/device.ts';
-import type { DeviceCodeRefusal, ProviderContext, ProviderPages } from '../oidc/provider-parts.ts';
+import type { CurfewSession, DeviceCodeRefusal, ProviderContext, ProviderPages } from '../oidc/provider-parts.ts';
 import { explainProviderError } from './error-pages.ts';
+import { upstreamOfferedIn } from './sign-out-upstream.ts';
 import type { PageName, ViewModels, Views } from './views.ts';
 
 const DEVICE_CODE_REFUSALS: Record<DeviceCodeRefusal, string> = {
@@ -11,7 +12,14 @@ const DEVICE_CODE_REFUSALS: Record<DeviceCodeRefusal, string> = {
   failed: 'That did not work. Ask your device for a new code and type it here.',
 };
 
-export function createProviderPages({ views }: { readonly views: Views }): ProviderPages {
+export function createProviderPages({
+  views,
+  connectionName,
+}: {
+  readonly views: Views;
+  /** Undefined for a connection that is not configured any more. */
+  readonly connectionName: (connectionId: string) => string | undefined;
+}): ProviderPages {
   const show = async <Name extends PageName>(ctx: ProviderContext, name: Name, model: ViewModels[Name]) => {
     ctx.type = 'html';
     ctx.body = await views.render(name, model);
@@ -24,10 +32,22 @@ export function createProviderPages({ views }: { readonly views: Views }): Provi
       await show(ctx, 'error', { ...explainProviderError(out, ctx.status), requestId: String(ctx.state['requestId']) });
     },
     async confirmSignOut(ctx, form) {
-      await show(ctx, 'sign-out-confirm', { title: 'Sign out', form, client: clientOf(ctx) });
+      const { upstream } = (ctx.oidc.session ?? {}) as Partial<CurfewSession>;
+      const name = upstream?.logout == null ? undefined : connectionName(upstream.connectionId);
+      await show(ctx, 'sign-out-confirm', {
+        title: 'Sign out',
+        form,
+        client: clientOf(ctx),
+        upstream: name === undefined ? undefined : { name },
+      });
     },
     async signedOut(ctx) {
-      await show(ctx, 'signed-out', { title: 'Signed out', client: clientOf(ctx), signInUrl: '/sign-in' });
+      await show(ctx, 'signed-out', {
+        title: 'Signed out',
+        client: clientOf(ctx),
+        signInUrl: '/sign-in',
+        ...upstreamOfferedIn(ctx),
+      });
     },
     async enterDeviceCode(ctx, form, refusal) {
       if (refusal !== undefined && ctx.status >= 500) ctx.status = 400;

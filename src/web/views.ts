@@ -178,13 +178,20 @@ export type DeviceConfirmView = Page & { form: string; app: string; place: strin
 export type DeviceDoneView = Page & { app: string; allowed: boolean };
 
 /** `form` is the provider's HTML with the id `op.logoutForm`. */
-export type SignOutConfirmView = Page & { form: string; client?: { name: string } | undefined };
+export type SignOutConfirmView = Page & {
+  form: string;
+  client?: { name: string } | undefined;
+  /** The provider this browser came through, which can be signed out of in the same go. */
+  upstream?: { name: string } | undefined;
+};
 
 export type SignedOutView = Page & {
   client?: { name: string } | undefined;
   signInUrl: string;
   /** The provider this browser had come through; a form of ours leads to its own sign-out. */
   upstream?: { name: string; action: string } | undefined;
+  /** The app, and where it wanted its person afterwards. */
+  back?: { name: string; url: string } | undefined;
 };
 
 /** On to a provider that takes a form; the page submits itself where it may. */

@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { expect, test, vi } from 'vitest';
 
 import { until } from '../support/demo.ts';
+import { federatedWorld } from '../support/federated-world.ts';
 import { type World, world } from '../support/world.ts';
 import { SCHEMES, SIZES, useChromium } from './chromium.ts';
 import { axeObjections, focusFaults, overflow } from './inspect.ts';
@@ -68,6 +69,23 @@ test('signing in, to Curfew and to an app, and what can go wrong on the way', as
   await open('/session/end');
   await look(page, 'Sign out?');
   await keyboard.press('Sign out');
+  await look(page, 'You are signed out');
+});
+
+test('signing out of the provider somebody came through as well', async () => {
+  const house = await federatedWorld();
+  const { page, keyboard, open } = await openBrowser(house);
+  await open('/sign-in');
+  await keyboard.press('Continue with Acme');
+  await page.fill('input[name=login]', house.carol.sub);
+  await page.fill('input[name=password]', house.carol.password);
+  await page.keyboard.press('Enter');
+  await until('she is back', async () => (await keyboard.heading()) === 'Hello, carol');
+  await open('/session/end');
+  await look(page, 'Sign out?');
+  await keyboard.press('Sign out here and at Acme');
+  await until('Acme asks', async () => (await keyboard.page.title()) === 'Sign out of Acme');
+  await page.click('button');
   await look(page, 'You are signed out');
 });
 

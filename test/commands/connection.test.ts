@@ -87,6 +87,19 @@ test('metadata are fetched again on request, and changed certificates are told',
   expect(await here('connection', 'refresh', 'acme')).toMatchObject({ code: 2, stdout: '' });
 });
 
+test('whoever reads a refresh is told the fingerprints that came and went', async () => {
+  const { here, corp } = await connectionWorld();
+  const certificate = async (): Promise<string> =>
+    /certificate +([0-9A-F:]{95})/.exec((await here('connection', 'show', 'corp')).stdout)?.[1] ?? 'none is shown';
+  const before = await certificate();
+  expect((await here('connection', 'refresh', 'corp')).stdout).toBe('Its certificates are the same.\n');
+  await corp.rollOver();
+  const { stdout } = await here('connection', 'refresh', 'corp');
+  const after = await certificate();
+  expect(after).not.toBe(before);
+  expect(stdout).toBe(`now trusted: ${after}\ntrusted no more: ${before}\n`);
+});
+
 test('everybody who came through one is signed out by command', async () => {
   const { here, stored } = await connectionWorld();
   const ended = await here('sign-out', '--connection', 'acme', '--reason', 'Acme was broken into', '--yes', '--json');

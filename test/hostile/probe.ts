@@ -224,9 +224,11 @@ function artifact(row: Row, keyring: World['core']['keyring']): Row[] {
   const model = String(row['model']);
   if (model === 'Session' && row['accountId'] == null) return [];
   const key = row['key'] as Uint8Array;
-  const sealed = { collection: 'artifacts', field: model, id: Buffer.from(key).toString('base64url') };
+  const field = /^UpstreamSignOut(Return)?$/.test(model) ? 'UpstreamSession' : model;
+  const sealed = { collection: 'artifacts', field, id: Buffer.from(key).toString('base64url') };
   const text = String(row['payload']);
-  const payload = JSON.parse(text.startsWith('{') ? text : keyring.unseal('artifact', sealed, text)) as Record<
+  const purpose = /^(Federation|Upstream)/.test(model) ? 'federation' : 'artifact';
+  const payload = JSON.parse(text.startsWith('{') ? text : keyring.unseal(purpose, sealed, text)) as Record<
     string,
     unknown
   >;

@@ -179,6 +179,26 @@ describe('signed metadata', () => {
         'misplaced-signature',
         (xml) => entitiesDescriptor(entityDescriptor(idp, 'https://evil.example/'), xml).replace('"_all"', '"_forged"'),
       ],
+      ['a comment in the digest', 'comment', replace(/(<ds:DigestValue>....)/, '$1<!-- -->')],
+      ['a comment in the signature', 'comment', replace(/(<ds:SignatureValue>....)/, '$1<!-- -->')],
+      [
+        'canonicalisation that keeps comments',
+        'signature-algorithm',
+        () => scene.signRoot(document, { ...signing, transforms: ['enveloped', 'exclusive-comments'] }),
+      ],
+      [
+        'an endpoint that was signed as a comment',
+        'bad-signature',
+        () =>
+          scene
+            .signRoot(document.replace('<md:SingleSignOnService', '<!--<md:SingleSignOnService/>-->$&'), signing)
+            .replace('<!--<md:SingleSignOnService/>-->', '<md:SingleSignOnService/>'),
+      ],
+      [
+        'an endpoint that was signed, as a comment',
+        'bad-signature',
+        replace(/<md:SingleLogoutService [^>]*>/, '<!--$&-->'),
+      ],
       ['pinned to something that is no certificate', 'bad-signature', (xml) => xml, { metadataCertificate: 'x' }],
     ],
     pinned,
@@ -189,8 +209,6 @@ describe('the text', () => {
   const inside = (text: string): Edit => replace('<md:IDPSSODescriptor', `${text}$&`);
   table(entity, [
     ['a DOCTYPE', 'doctype', (xml) => `<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>${xml}`],
-    ['a comment', 'comment', inside('<!-- -->')],
-    ['a comment in a name', 'comment', replace(/(<ds:X509Certificate>.)/, '$1<!-- -->')],
     ['a CDATA section', 'cdata', inside('<![CDATA[x]]>')],
     ['a style sheet', 'processing-instruction', (xml) => `<?xml-stylesheet href="x"?>${xml}`],
     ['a second root', 'several-roots', (xml) => xml + xml],
@@ -198,6 +216,42 @@ describe('the text', () => {
     ['not XML', 'not-well-formed', () => '{}'],
     ['nothing', 'not-well-formed', () => ''],
     ['41 levels', 'too-deep', inside('<a>'.repeat(40) + '</a>'.repeat(40))],
+  ]);
+
+  const inCertificate = (comment: string, at = ''): Edit =>
+    replace(new RegExp(`(<ds:X509Certificate>${at})`), `$1${comment}`);
+  const inAttribute = (value: string): Edit => attribute('md:EntityDescriptor', 'entityID', value);
+  table(entity, [
+    ['a comment in a certificate', 'comment', inCertificate('<!-- -->', '.')],
+    ['a comment before the text of an element', 'comment', inCertificate('<!-- -->')],
+    ['a comment behind the text of an element', 'comment', replace('</ds:X509Certificate>', '<!-- -->$&')],
+    [
+      'a comment beside text, with an element between',
+      'comment',
+      inside('<md:Extensions>x<md:x/><!-- --></md:Extensions>'),
+    ],
+    ['text behind a comment, with an element between', 'comment', inside('<!-- --><md:x/>x<md:x/>')],
+    ['a comment that hides a name', 'comment', inside('<md:NameIDFormat>a<!-- b -->c</md:NameIDFormat>')],
+    ['a comment in an attribute', 'not-well-formed', inAttribute('https://idp.example.com/<!-- -->metadata')],
+    ['a comment that begins in an attribute', 'not-well-formed', inAttribute('https://idp.example.com/metadata><!-- ')],
+    ['a comment in a tag', 'not-well-formed', replace('<md:IDPSSODescriptor', '$&<!-- -->')],
+    ['a comment in an end tag', 'not-well-formed', replace('</md:IDPSSODescriptor', '$&<!-- -->')],
+    ['a comment made of two halves', 'doctype', inside('<!<!-- -->-- -->')],
+    ['a comment that does not end', 'not-well-formed', replace(/$/, '<!-- ')],
+    ['a comment with two hyphens', 'not-well-formed', inside('<!-- a -- b -->')],
+    ['a comment that ends in three hyphens', 'not-well-formed', inside('<!-- a --->')],
+    ['a comment that HTML would end', 'not-well-formed', inside('<!--><md:x/>-->')],
+    ['a control character in a comment', 'not-well-formed', inside('<!-- \u0001 -->')],
+    ['a line separator in a comment', 'not-well-formed', inside('<!-- \u2028 -->')],
+    ['a DOCTYPE behind a comment', 'doctype', (xml) => `<!-- --><!DOCTYPE x>${xml}`],
+    ['a DOCTYPE around a comment', 'doctype', (xml) => `<!DOCTYPE x [<!-- -->]>${xml}`],
+    ['a CDATA section behind a comment', 'cdata', inside('<!-- --><![CDATA[<!-- ]]>')],
+    ['a style sheet behind a comment', 'processing-instruction', (xml) => `<!-- --><?xml-stylesheet href="x"?>${xml}`],
+    ['a declaration behind a comment', 'processing-instruction', (xml) => `<!-- --><?xml version="1.0"?>${xml}`],
+    ['only a comment', 'not-well-formed', () => '<!-- -->'],
+    ['a second root behind a comment', 'several-roots', (xml) => `${xml}<!-- -->${xml}`],
+    ['201 comments', 'comment', inside('<!-- -->'.repeat(201))],
+    ['comments of more than 64 KiB together', 'comment', inside(`<!--${'x'.repeat(33_000)}-->`.repeat(2))],
   ]);
 
   test('bytes that are not UTF-8', () => {
@@ -208,6 +262,8 @@ describe('the text', () => {
     ['one mebibyte and a byte', 'too-large', (xml) => xml.padEnd(1024 * 1024 + 1)],
     ['20 000 siblings', 'too-many-nodes', inside('<a/>'.repeat(20_000))],
     ['100 000 levels', 'too-deep', inside('<a>'.repeat(100_000))],
+    ['100 000 comments', 'comment', inside('<!---->'.repeat(100_000))],
+    ['100 000 comments that do not end', 'not-well-formed', inside('<!-- - '.repeat(100_000))],
     ['100 000 attributes', 'too-many-nodes', inside('<a b="" c="" d=""/>'.repeat(33_000))],
   ])('%s → %s, within 250 ms and 32 MiB', async (_, refused, twist) => {
     const document = twist(entity);

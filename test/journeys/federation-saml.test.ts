@@ -1,38 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-import type { Browser } from '../support/browser.ts';
-import { samlCompany, type SamlPerson } from '../support/saml-company.ts';
-import { world } from '../support/world.ts';
+import { erin, samlWorld as worldWithCorp } from '../support/saml-world.ts';
 
-const samlWorld = async (connection: Record<string, unknown> = {}) => {
-  const corp = await samlCompany();
-  const folder = mkdtempSync(join(tmpdir(), 'curfew-saml-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const metadataFile = join(folder, 'corp.xml');
-  writeFileSync(metadataFile, corp.metadata);
-  const it = await world({
-    fakeTime: true,
-    configuration: {
-      connections: [{ id: 'corp', type: 'saml', name: 'Corp', metadataFile, trustEmail: true, ...connection }],
-    },
-  });
-  const erin = (): SamlPerson => ({
-    nameId: 'employee-17',
-    attributes: { uid: 'erin', mail: 'erin@corp.test', displayName: 'Erin' },
-    authenticatedAt: new Date(),
-    sessionIndex: '_session-1',
-  });
-  const signIn = async (person: SamlPerson, browser: Browser = it.alice.anotherBrowser()): Promise<Browser> => {
-    await browser.open('/sign-in');
-    await browser.press('Continue with Corp');
-    await corp.sendBack(browser, browser.left as URL, person);
-    return browser;
-  };
-  return { it, corp, erin, signIn };
-};
+const samlWorld = async (connection: Record<string, unknown> = {}) => ({
+  ...(await worldWithCorp({ fakeTime: true, connection })),
+  erin,
+});
 
 test('somebody signs in by SAML, and is the same person the next time', async () => {
   const { it, erin, signIn } = await samlWorld();

@@ -31,6 +31,8 @@ export const ALGORITHM = {
   'rsa-sha1': `${DSIG}rsa-sha1`,
   'rsa-md5': `${MORE}rsa-md5`,
   'ecdsa-sha256': `${MORE}ecdsa-sha256`,
+  'ecdsa-sha384': `${MORE}ecdsa-sha384`,
+  'ecdsa-sha512': `${MORE}ecdsa-sha512`,
   sha256: `${XENC}sha256`,
   sha384: `${MORE}sha384`,
   sha512: `${XENC}sha512`,
@@ -57,6 +59,8 @@ export type Signing = {
   readonly canonicalisation?: Algorithm;
   readonly transforms?: readonly Algorithm[];
   readonly prefixList?: string[];
+  /** How ECDSA writes its two numbers. */
+  readonly dsaEncoding?: 'ieee-p1363' | 'der';
 };
 
 export type Encryption = {
@@ -77,7 +81,11 @@ export function signXml(xml: string, signing: Signing & { readonly keys: KeyPair
   signer.canonicalizationAlgorithm = ALGORITHM[canonicalisation] as 'http://www.w3.org/2001/10/xml-exc-c14n#';
   for (const hash of ['sha384', 'md5'] as const) {
     signer.HashAlgorithms[ALGORITHM[hash]] = hashAlgorithm(hash);
-    signer.SignatureAlgorithms[ALGORITHM[`rsa-${hash}`]] = rsaAlgorithm(hash);
+    signer.SignatureAlgorithms[ALGORITHM[`rsa-${hash}`]] = signingAlgorithm(`rsa-${hash}`, hash);
+  }
+  for (const hash of ['sha256', 'sha384', 'sha512'] as const) {
+    const name = `ecdsa-${hash}` as const;
+    signer.SignatureAlgorithms[ALGORITHM[name]] = signingAlgorithm(name, hash, signing.dsaEncoding);
   }
   signer.addReference({ xpath: '/*', transforms, digestAlgorithm: ALGORITHM[digest] });
   const issuer = "/*/*[local-name(.)='Issuer']";
@@ -114,12 +122,17 @@ const notVerifying = (): never => {
   throw new Error('only signs');
 };
 
-function rsaAlgorithm(hash: 'sha384' | 'md5') {
+/** Signs with whatever key it is given, of the right kind or not. */
+function signingAlgorithm(
+  name: Algorithm,
+  hash: 'sha256' | 'sha384' | 'sha512' | 'md5',
+  dsaEncoding: 'ieee-p1363' | 'der' = 'ieee-p1363',
+) {
   return class {
     getSignature = ((text: string, key: string) =>
-      createSign(`RSA-${hash.toUpperCase()}`).update(text).sign(key, 'base64')) as never;
+      sign(hash, Buffer.from(text), { key, dsaEncoding }).toString('base64')) as never;
     verifySignature = notVerifying as never;
-    getAlgorithmName = (): string => ALGORITHM[`rsa-${hash}`];
+    getAlgorithmName = (): string => ALGORITHM[name];
   };
 }
 

@@ -397,6 +397,12 @@ export const fixtures: Fixtures = {
   'sign-out-confirm': {
     plain: { title: 'Sign out', form: logoutForm() },
     client: { title: 'Sign out', form: logoutForm(), client: { name: 'Lumen' } },
+    fromProvider: {
+      title: 'Sign out',
+      form: logoutForm(),
+      client: { name: 'Lumen' },
+      upstream: { name: 'Corp of Northern Lights' },
+    },
   },
   'federation-post': {
     plain: {
@@ -440,6 +446,23 @@ export const fixtures: Fixtures = {
     },
     plain: { title: 'Signed out', signInUrl: '/account' },
     client: { title: 'Signed out', client: { name: 'Lumen' }, signInUrl: 'https://lumen.example/' },
+    clientFromProvider: {
+      title: 'Signed out',
+      csrf,
+      client: { name: 'Lumen' },
+      signInUrl: '/sign-in',
+      upstream: { name: 'Corp of Northern Lights', action: '/sign-out/upstream' },
+    },
+    providerCannot: {
+      title: 'Signed out',
+      notice: {
+        tone: 'warning',
+        text: 'Corp of Northern Lights cannot be asked to sign you out from here. Sign out there by its own page.',
+      },
+      client: { name: 'Lumen' },
+      signInUrl: '/sign-in',
+      back: { name: 'Lumen', url: 'https://lumen.example/signed-out?state=opaque' },
+    },
   },
   error: {
     expired: {

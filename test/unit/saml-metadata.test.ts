@@ -40,6 +40,31 @@ describe('of an identity provider', () => {
     expect(read(Buffer.from(pretty))).toMatchObject({ idp: { entityId: idp.entityId } });
   });
 
+  /** As Shibboleth writes its own: a licence, remarks, and what might be wanted some day. */
+  const commented = edits(
+    replace(/^/, '<?xml version="1.0" encoding="UTF-8"?>\n<!--\n  Terms & Conditions: <as is>, see ]]> below.\n-->\n'),
+    replace(/$/, '\n<!-- the end -->\n'),
+    replace('<md:IDPSSODescriptor', '<!-- first <?x?> <!DOCTYPE x> <![CDATA[ -->$&'),
+    replace('</md:IDPSSODescriptor', '<!--\n<md:SingleSignOnService Binding="x" Location="http://x/"/>\n-->$&'),
+    replace('<ds:X509Data>', '<!-- rolled over in May -->$&<!---->'),
+  );
+
+  test('with comments between elements, which say nothing', () => {
+    expect(read(commented(entity))).toEqual(read(entity));
+    expect(read(entity)).toMatchObject({ idp: { entityId: idp.entityId } });
+  });
+
+  test('signed with comments inside, or commented since: what was signed is what is read', () => {
+    const pinned = { metadataCertificate: keys.strange.certificatePem };
+    const signing = { keys: keys.strange };
+    const plain = read(scene.signRoot(entity, signing), pinned);
+    expect(plain).toMatchObject({ signed: true });
+    expect(read(scene.signRoot(commented(entity), signing), pinned)).toEqual(plain);
+    expect(read(commented(scene.signRoot(entity, signing)), pinned)).toEqual(plain);
+    const inSignature = replace('<ds:SignatureMethod', '<!-- by the federation -->$&');
+    expect(read(inSignature(scene.signRoot(entity, signing)), pinned)).toEqual(plain);
+  });
+
   test.each([
     ['true', true],
     ['1', true],
@@ -61,7 +86,7 @@ describe('of an identity provider', () => {
     });
   });
 
-  test('a key on a curve, which signs in queries', () => {
+  test('a key on a curve', () => {
     const { certificatePem } = certified(generateKeyPairSync('ec', { namedCurve: 'P-384' }), now);
     expect(read(replace('<md:KeyDescriptor', `${keyDescriptor(certificatePem)}$&`)(entity))).toMatchObject({
       idp: { certificates: [certificatePem, ...idp.certificates] },

@@ -1,11 +1,13 @@
 /** What a sign-in through SAML may look like: every variant that is accepted, and what is read from it. */
+import { generateKeyPairSync } from 'node:crypto';
+
 import { describe, expect, test } from 'vitest';
 
-import { DEFAULT_POLICY, type SamlPolicy } from '../../src/connections/saml/party.ts';
+import { DEFAULT_POLICY, type KeyPair, type SamlPolicy } from '../../src/connections/saml/party.ts';
 import { verifyResponse } from '../../src/connections/saml/response.ts';
 import { addSeconds } from '../../src/platform/clock.ts';
-import { attribute, edits, type Recipe, replace, stillScene, toBase64 } from '../support/saml-idp.ts';
-import type { Algorithm } from '../support/saml-sealing.ts';
+import { attribute, certified, edits, type Recipe, replace, stillScene, toBase64 } from '../support/saml-idp.ts';
+import type { Algorithm, Signing } from '../support/saml-sealing.ts';
 
 const scene = await stillScene();
 const { sp, idp, keys, now, requestId } = scene;
@@ -60,11 +62,38 @@ describe('signatures', () => {
     expect(await verify({ signing: { method, digest } })).toMatchObject(ALICE);
   });
 
-  test.each<[Algorithm, Algorithm]>([
-    ['rsa-sha384', 'sha256'],
-    ['rsa-sha256', 'sha384'],
-  ])('%s with a digest by %s is sound, but the library does not know it: refused', async (method, digest) => {
-    expect(await verify({ signing: { method, digest } })).toMatchObject({ refused: 'signature-algorithm' });
+  describe('that the library does not know', () => {
+    const onCurve = (namedCurve: string) => certified(generateKeyPairSync('ec', { namedCurve }), now);
+    const [p256, p384] = [onCurve('P-256'), onCurve('P-384')];
+    const withKey = ({ certificatePem }: KeyPair) => ({ ...idp, certificates: [...idp.certificates, certificatePem] });
+    const signings: [string, Signing, KeyPair?][] = [
+      ['rsa-sha384', { method: 'rsa-sha384' }],
+      ['rsa-sha256 with a digest by sha384', { digest: 'sha384' }],
+      ['rsa-sha384 with a digest by sha384', { method: 'rsa-sha384', digest: 'sha384' }],
+      ['ecdsa-sha256', { method: 'ecdsa-sha256', keys: p256 }, p256],
+      ['ecdsa-sha384 with a digest by sha384', { method: 'ecdsa-sha384', digest: 'sha384', keys: p384 }, p384],
+      ['ecdsa-sha512 with a digest by sha512', { method: 'ecdsa-sha512', digest: 'sha512', keys: p384 }, p384],
+    ];
+    const recipes: [string, Recipe, SamlPolicy][] = [
+      ['on both', {}, DEFAULT_POLICY],
+      ['on the assertion alone', { signs: 'assertion' }, relaxed],
+      ['inside an encrypted assertion', { encrypt: {} }, DEFAULT_POLICY],
+      ['inside an encrypted assertion alone', { signs: 'assertion', encrypt: {} }, relaxed],
+    ];
+    const cases = signings.flatMap(([how, signing, keyPair]) =>
+      recipes.map(([where, recipe, policy]) => ({ name: `${how}, ${where}`, signing, keyPair, recipe, policy })),
+    );
+    test.each(cases)('$name', async ({ signing, keyPair, recipe, policy }) => {
+      const trusting = keyPair === undefined ? idp : withKey(keyPair);
+      expect(await verify({ ...recipe, signing }, { idp: trusting, policy })).toMatchObject(ALICE);
+    });
+
+    test('on one of the two, and one that it knows on the other', async () => {
+      const known: Signing = {};
+      const unknown: Signing = { method: 'rsa-sha384' };
+      expect(await verify({ signing: known, responseSigning: unknown })).toMatchObject(ALICE);
+      expect(await verify({ signing: unknown, responseSigning: known })).toMatchObject(ALICE);
+    });
   });
 
   test('by the second trusted certificate, while keys roll over', async () => {

@@ -13,13 +13,13 @@ import { messageFault, statusOf } from './message.ts';
 import { NAMESPACE } from './names.ts';
 import type { SamlIdentityProvider, SamlPolicy, ServiceProvider } from './party.ts';
 import { isRefusal, refuse, type SamlRefusal } from './refusal.ts';
-import { signatureFault, signatureOf, verifyRoot } from './signature.ts';
+import { isKnownToLibrary, signatureFault, signatureOf, verifyRoot } from './signature.ts';
 
-export type Envelope = {
-  /** The very text that was examined. */
-  readonly text: string;
+export type Envelope = Admitted & {
   /** Whether the Response bears a signature, good or bad. */
   readonly responseSigned: boolean;
+  /** Whether the library knows every algorithm that anything in it was signed with. */
+  readonly knownToLibrary: boolean;
 };
 
 export type EnvelopeNeeds = {
@@ -36,23 +36,26 @@ export function openEnvelope(needs: EnvelopeNeeds): Envelope | SamlRefusal {
   const admitted = admitMessage(needs.samlResponse);
   if (isRefusal(admitted)) return admitted;
   const { text, root } = admitted;
-  const fault =
+  const claimed =
     messageFault(root, { name: 'Response', idp, destination: sp.acsUrl, clock }) ??
     answerFault(root, needs.requestId) ??
     statusFault(root);
-  if (fault !== undefined) return fault;
+  if (claimed !== undefined) return claimed;
 
   const assertion = theAssertion(root);
   if (isRefusal(assertion)) return assertion;
   const isEncrypted = assertion.localName === 'EncryptedAssertion';
   const responseSigned = signatureOf(root) !== undefined;
-  const seal =
+  const sealed =
     signatureFault(root, isEncrypted ? [root] : [root, assertion]) ??
     (policy.wantResponseSigned && !responseSigned
       ? refuse('unsigned-response', 'the Response itself is not signed')
-      : undefined) ??
-    (isEncrypted ? encryptedFault(assertion, admitted, needs) : unsignedFault(assertion));
-  return seal ?? { text, responseSigned };
+      : undefined);
+  if (sealed !== undefined) return sealed;
+  const inner = isEncrypted ? openAssertion(assertion, admitted, needs) : assertion;
+  if (isRefusal(inner)) return inner;
+  const knownToLibrary = isKnownToLibrary(root) && isKnownToLibrary(inner);
+  return unsignedFault(inner) ?? { text, root, responseSigned, knownToLibrary };
 }
 
 /** An answer nobody asked for could be anybody's (SAML Profiles §4.1.5): it is refused, and a fresh sign-in offered. */
@@ -71,7 +74,7 @@ function statusFault(root: Element): SamlRefusal | undefined {
 }
 
 /** The one assertion of a document, its root or directly in it. Any name space counts, since the library looks at none. */
-function theAssertion(root: Element): Element | SamlRefusal {
+export function theAssertion(root: Element): Element | SamlRefusal {
   const [assertion, another] = withDescendants(root).filter(
     ({ localName }) => localName === 'Assertion' || localName === 'EncryptedAssertion',
   );
@@ -93,7 +96,7 @@ function unsignedFault(assertion: Element): SamlRefusal | undefined {
  * What is inside meets the same rules as an assertion in the open. A Response that is signed is verified first, so that
  * only the identity provider's own cipher texts are ever tried.
  */
-function encryptedFault(encrypted: Element, envelope: Admitted, { sp, idp }: EnvelopeNeeds): SamlRefusal | undefined {
+function openAssertion(encrypted: Element, envelope: Admitted, { sp, idp }: EnvelopeNeeds): Element | SamlRefusal {
   if (sp.decryption === undefined) {
     return refuse('no-decryption-key', 'the assertion is encrypted, and this connection has no key to open it');
   }
@@ -112,5 +115,5 @@ function encryptedFault(encrypted: Element, envelope: Admitted, { sp, idp }: Env
   if (assertion !== inside.root || assertion.localName !== 'Assertion') {
     return refuse('assertion-count', 'what was encrypted is not an assertion');
   }
-  return signatureFault(assertion, [assertion]) ?? unsignedFault(assertion);
+  return signatureFault(assertion, [assertion]) ?? assertion;
 }

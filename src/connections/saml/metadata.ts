@@ -21,7 +21,12 @@ const { metadata: MD, signature: DSIG, protocol: SAMLP } = NAMESPACE;
 
 /** One provider is 5 to 100 KB. A whole federation is not read: it is another kind of trust. */
 const MAX_METADATA_BYTES = 1024 * 1024;
-const METADATA_LIMITS: ScanLimits = { maxNodes: 10_000, maxDepth: 40 };
+/** People keep metadata in files, under licences and remarks; nobody writes those into a message. */
+const METADATA_LIMITS: ScanLimits = {
+  maxNodes: 10_000,
+  maxDepth: 40,
+  comments: { most: 200, maxLength: 64 * 1024 },
+};
 
 export type MetadataNeeds = {
   /** As fetched or read. */

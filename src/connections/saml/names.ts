@@ -30,35 +30,44 @@ export const STATUS_PREFIX = 'urn:oasis:names:tc:SAML:2.0:status:';
 export const ENVELOPED_SIGNATURE = 'http://www.w3.org/2000/09/xmldsig#enveloped-signature';
 export const EXCLUSIVE_C14N = 'http://www.w3.org/2001/10/xml-exc-c14n#';
 
-/**
- * Signatures inside XML: those that both `node-saml` and `xml-crypto` know. SHA-384 and ECDSA are not among them, so they
- * are refused here everywhere, and a connection does not work for sign-in and fail for logout.
- */
-export const XML_SIGNATURE_METHODS = [
-  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
-  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512',
-  'http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1',
-] as const;
-
-export const XML_DIGEST_METHODS = [
-  'http://www.w3.org/2001/04/xmlenc#sha256',
-  'http://www.w3.org/2001/04/xmlenc#sha512',
-] as const;
-
 export const RSA_SHA256 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256';
+const RSA_SHA512 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512';
+const RSA_PSS_SHA256 = 'http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1';
+export const SHA256 = 'http://www.w3.org/2001/04/xmlenc#sha256';
+const SHA512 = 'http://www.w3.org/2001/04/xmlenc#sha512';
 
-/** Signatures over a query string, which Node verifies by itself. */
-export const QUERY_SIGNATURE_METHODS: ReadonlyMap<string, { hash: string; key: 'rsa' | 'ec'; pss?: boolean }> = new Map(
-  [
-    [RSA_SHA256, { hash: 'sha256', key: 'rsa' }],
-    ['http://www.w3.org/2001/04/xmldsig-more#rsa-sha384', { hash: 'sha384', key: 'rsa' }],
-    ['http://www.w3.org/2001/04/xmldsig-more#rsa-sha512', { hash: 'sha512', key: 'rsa' }],
-    ['http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1', { hash: 'sha256', key: 'rsa', pss: true }],
-    ['http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256', { hash: 'sha256', key: 'ec' }],
-    ['http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384', { hash: 'sha384', key: 'ec' }],
-    ['http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512', { hash: 'sha512', key: 'ec' }],
-  ],
-);
+type Hash = 'sha256' | 'sha384' | 'sha512';
+export type SignatureMethod = {
+  readonly hash: Hash;
+  readonly key: 'rsa' | 'ec';
+  readonly padding: 'pkcs1' | 'pss' | 'none';
+};
+
+/** Over a query string or inside XML alike, so that a connection does not work for sign-in and fail for logout. */
+export const SIGNATURE_METHODS: ReadonlyMap<string, SignatureMethod> = new Map<string, SignatureMethod>([
+  [RSA_SHA256, { hash: 'sha256', key: 'rsa', padding: 'pkcs1' }],
+  ['http://www.w3.org/2001/04/xmldsig-more#rsa-sha384', { hash: 'sha384', key: 'rsa', padding: 'pkcs1' }],
+  [RSA_SHA512, { hash: 'sha512', key: 'rsa', padding: 'pkcs1' }],
+  [RSA_PSS_SHA256, { hash: 'sha256', key: 'rsa', padding: 'pss' }],
+  ['http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256', { hash: 'sha256', key: 'ec', padding: 'none' }],
+  ['http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384', { hash: 'sha384', key: 'ec', padding: 'none' }],
+  ['http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512', { hash: 'sha512', key: 'ec', padding: 'none' }],
+]);
+
+export const DIGEST_METHODS: ReadonlyMap<string, Hash> = new Map<string, Hash>([
+  [SHA256, 'sha256'],
+  ['http://www.w3.org/2001/04/xmldsig-more#sha384', 'sha384'],
+  [SHA512, 'sha512'],
+]);
+
+/** What the library knows of the two. Whatever else signed a Response is verified without it. */
+export const LIBRARY_ALGORITHMS: ReadonlySet<string> = new Set([
+  RSA_SHA256,
+  RSA_SHA512,
+  RSA_PSS_SHA256,
+  SHA256,
+  SHA512,
+]);
 
 /** RSA-OAEP with SHA-1 inside: the one key transport that `xml-encryption` gets right. OAEP needs no collision resistance. */
 export const KEY_TRANSPORT = 'http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p';

@@ -5,13 +5,13 @@
  * very octets of the request line, by name and in the binding's order, before anything is decoded or inflated; one
  * parameter has one spelling and one occurrence. It refuses to know what the message says.
  */
-import { constants, createSign, verify } from 'node:crypto';
+import { createSign } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 
 import { admitBytes, type Admitted, decodeBase64, MAX_MESSAGE_BYTES, MESSAGE_LIMITS } from './guard.ts';
-import { keysOfKind } from './keys.ts';
-import { QUERY_SIGNATURE_METHODS, RSA_SHA256 } from './names.ts';
+import { RSA_SHA256, SIGNATURE_METHODS } from './names.ts';
 import { isRefusal, refuse, type SamlRefusal } from './refusal.ts';
+import { keysFor, verifiesOctets } from './verify-octets.ts';
 
 export type MessageField = 'SAMLRequest' | 'SAMLResponse';
 
@@ -101,25 +101,18 @@ function signatureFault(
   certificates: readonly string[],
 ): SamlRefusal | undefined {
   if (!raw.has('Signature') || !raw.has('SigAlg')) return refuse('unsigned', 'the message is not signed');
-  const method = QUERY_SIGNATURE_METHODS.get(decoded(raw.get('SigAlg') ?? '') ?? '');
-  if (method === undefined) return refuse('signature-algorithm', 'the query is signed with an unaccepted algorithm');
+  const algorithm = decoded(raw.get('SigAlg') ?? '') ?? '';
+  if (!SIGNATURE_METHODS.has(algorithm)) {
+    return refuse('signature-algorithm', 'the query is signed with an unaccepted algorithm');
+  }
   const signature = decodeBase64(decoded(raw.get('Signature') ?? '') ?? '');
   if (signature === undefined) return refuse('not-base64', 'the signature is not base64');
   const octets = [field, 'RelayState', 'SigAlg']
     .filter((name) => raw.has(name))
     .map((name) => `${name}=${raw.get(name) ?? ''}`)
     .join('&');
-  const verified = keysOfKind(certificates, method.key).some((key) =>
-    verify(
-      method.hash,
-      Buffer.from(octets, 'utf8'),
-      method.key === 'ec'
-        ? { key, dsaEncoding: 'ieee-p1363' } // XML Signature §6.4.3, which the binding borrows.
-        : method.pss === true
-          ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-          : { key, padding: constants.RSA_PKCS1_PADDING },
-      signature,
-    ),
+  const verified = keysFor(algorithm, certificates).some((key) =>
+    verifiesOctets(algorithm, { key, octets, signature }),
   );
   return verified
     ? undefined

@@ -6,6 +6,10 @@
  * admitted is well-formed, has one root, no construct a signature could be hidden in or read past, and stays within its
  * limits. It refuses to know namespaces, SAML, and what the document says.
  *
+ * Comments are left out of what is handed on, so that no parser after this one sees where they were. Only between elements:
+ * one in or beside text is how one name was read as two. Canonical form leaves them out as well (Exclusive XML
+ * Canonicalization §1), so what was signed with them is what is read without.
+ *
  * Two parsers read a response after this one (`@xmldom/xmldom` for signatures, `sax` inside the library), and both repair
  * what is broken, each in its own way. Whatever only one of them would repair must not reach either.
  */
@@ -15,6 +19,8 @@ export type ScanLimits = {
   /** Elements and runs of text together; and, counted apart, attributes. */
   readonly maxNodes: number;
   readonly maxDepth: number;
+  /** For documents that may hold comments, which are left out: how many, and how long all of them together. */
+  readonly comments?: { readonly most: number; readonly maxLength: number };
 };
 
 const MAX_ATTRIBUTES_PER_ELEMENT = 64;
@@ -42,10 +48,18 @@ const FORBIDDEN = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u2028\u2
 const STRAY_AMPERSAND = /&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)/;
 const CHARACTER_REFERENCE = /&#(x?)([0-9a-fA-F]+);/g;
 
-/** The text without its XML declaration, if every parser would read the same in it. */
+/** The text without its XML declaration and its comments, if every parser would read the same in it. */
 export function scanXml(written: string, limits: ScanLimits): { readonly text: string } | SamlRefusal {
   const text = written.replace(DECLARATION, '');
-  return forbiddenConstruct(text) ?? forbiddenCharacter(text) ?? badTree(text, limits) ?? { text };
+  if (limits.comments === undefined) {
+    const fault = forbiddenConstruct(text) ?? forbiddenCharacter(text);
+    return fault ?? scanTree(text, limits);
+  }
+  if (FORBIDDEN.test(text)) return refuse('not-well-formed', 'the document holds a control character');
+  const scanned = scanTree(text, limits);
+  return 'refused' in scanned
+    ? scanned
+    : (forbiddenConstruct(scanned.text) ?? forbiddenCharacter(scanned.text) ?? scanned);
 }
 
 /** `<` can stand for nothing but markup in well-formed XML, so finding these needs no parser. */
@@ -73,28 +87,48 @@ function forbiddenCharacter(text: string): SamlRefusal | undefined {
   return undefined;
 }
 
-function badTree(text: string, { maxNodes, maxDepth }: ScanLimits): SamlRefusal | undefined {
-  const open: string[] = [];
-  let [nodes, attributes, roots, at] = [0, 0, 0, 0];
+/** An element that has begun, and what stands directly in it. */
+type Open = { readonly name: string; commented: boolean; worded: boolean };
+
+function scanTree(text: string, { maxNodes, maxDepth, comments }: ScanLimits): { readonly text: string } | SamlRefusal {
+  const open: Open[] = [];
+  const kept: string[] = [];
+  let [nodes, attributes, roots, at, keptTo, commented, commentLength] = [0, 0, 0, 0, 0, 0, 0];
   for (;;) {
     const tag = text.indexOf('<', at);
     const run = text.slice(at, tag === -1 ? text.length : tag);
-    if (open.length === 0 && NOT_SPACE.test(run)) {
-      return refuse('not-well-formed', 'there is text outside the root element');
+    const around = open.at(-1);
+    if (NOT_SPACE.test(run)) {
+      if (around === undefined) return refuse('not-well-formed', 'there is text outside the root element');
+      around.worded = true;
+      if (around.commented) return refuse('comment', 'an element holds a comment and text');
     }
     if (tag === -1) break;
     if (run !== '') nodes += 1;
 
-    if (text[tag + 1] === '/') {
+    if (comments !== undefined && text.startsWith('<!--', tag)) {
+      const end = endOfComment(text, tag);
+      if (end === undefined) return refuse('not-well-formed', 'a comment is broken');
+      if (around?.worded === true) return refuse('comment', 'an element holds a comment and text');
+      if (around !== undefined) around.commented = true;
+      [commented, commentLength] = [commented + 1, commentLength + end - tag];
+      if (commented > comments.most || commentLength > comments.maxLength) {
+        return refuse('comment', `there are more than ${comments.most} comments, or they are too long`);
+      }
+      kept.push(text.slice(keptTo, tag));
+      [at, keptTo] = [end, end];
+    } else if (text[tag + 1] === '/') {
       const ended = matchAt(END_TAG, text, tag);
-      if (ended === null || ended[1] !== open.pop()) {
+      if (ended === null || ended[1] !== open.pop()?.name) {
         return refuse('not-well-formed', 'an end tag is broken or ends nothing');
       }
       at = END_TAG.lastIndex;
     } else {
       const started = matchAt(START_TAG, text, tag);
-      if (started === null) return refuse('not-well-formed', 'a tag is broken');
-      if (open.length === 0 && ++roots > 1) return refuse('several-roots', 'there is more than one root element');
+      if (started === null) {
+        return forbiddenConstruct(text.slice(tag, tag + 9)) ?? refuse('not-well-formed', 'a tag is broken');
+      }
+      if (around === undefined && ++roots > 1) return refuse('several-roots', 'there is more than one root element');
       const named = new Set<string>();
       let next = START_TAG.lastIndex;
       for (let found = matchAt(ATTRIBUTE, text, next); found !== null; found = matchAt(ATTRIBUTE, text, next)) {
@@ -111,14 +145,25 @@ function badTree(text: string, { maxNodes, maxDepth }: ScanLimits): SamlRefusal 
       nodes += 1;
       attributes += named.size;
       if (open.length >= maxDepth) return refuse('too-deep', `elements are nested more than ${maxDepth} deep`);
-      if (ended[1] === '') open.push(started[1] ?? '');
+      if (ended[1] === '') open.push({ name: started[1] ?? '', commented: false, worded: false });
     }
     if (nodes > maxNodes || attributes > maxNodes) {
       return refuse('too-many-nodes', `the document has more than ${maxNodes} nodes`);
     }
   }
   if (open.length > 0) return refuse('not-well-formed', 'the document ends within an element');
-  return roots === 1 ? undefined : refuse('not-well-formed', 'there is no root element');
+  if (roots !== 1) return refuse('not-well-formed', 'there is no root element');
+  return { text: [...kept, text.slice(keptTo)].join('') };
+}
+
+/**
+ * Where the comment that begins here ends. Two hyphens inside are not XML (§2.5), and one that begins as HTML's would end is
+ * read in two ways.
+ */
+function endOfComment(text: string, start: number): number | undefined {
+  if (/^-?>/.test(text.slice(start + 4, start + 6))) return undefined;
+  const hyphens = text.indexOf('--', start + 4);
+  return hyphens !== -1 && text[hyphens + 2] === '>' ? hyphens + 3 : undefined;
 }
 
 function matchAt(sticky: RegExp, text: string, at: number): RegExpExecArray | null {

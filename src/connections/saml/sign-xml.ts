@@ -6,7 +6,7 @@
  */
 import { SignedXml } from 'xml-crypto';
 
-import { ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, RSA_SHA256, XML_DIGEST_METHODS } from './names.ts';
+import { ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, RSA_SHA256, SHA256 } from './names.ts';
 import type { KeyPair } from './party.ts';
 
 /** The document with a signature over its root, which has an ID and begins with an Issuer. */
@@ -20,7 +20,7 @@ export function signXml(text: string, { privateKeyPem, certificatePem }: KeyPair
   signer.addReference({
     xpath: '/*',
     transforms: [ENVELOPED_SIGNATURE, EXCLUSIVE_C14N],
-    digestAlgorithm: XML_DIGEST_METHODS[0],
+    digestAlgorithm: SHA256,
   });
   signer.computeSignature(text, {
     prefix: 'ds',

@@ -6,14 +6,23 @@
  * allows and algorithms that are listed; what may be read after a verification is the text that was digested, never the
  * document it came in. It refuses to know whose keys it is given, and never looks at a key the document brings along.
  */
-import { SignedXml } from 'xml-crypto';
+import { createHash, createPublicKey } from 'node:crypto';
+
+import { type HashAlgorithm, type SignatureAlgorithm, SignedXml } from 'xml-crypto';
 
 import { attribute, childElements, childrenNamed, isNamed, plainText, withDescendants } from './elements.ts';
 import { type Admitted, admitText, decodeBase64 } from './guard.ts';
-import { keysOfKind } from './keys.ts';
-import { ENVELOPED_SIGNATURE, EXCLUSIVE_C14N, NAMESPACE, XML_DIGEST_METHODS, XML_SIGNATURE_METHODS } from './names.ts';
+import {
+  DIGEST_METHODS,
+  ENVELOPED_SIGNATURE,
+  EXCLUSIVE_C14N,
+  LIBRARY_ALGORITHMS,
+  NAMESPACE,
+  SIGNATURE_METHODS,
+} from './names.ts';
 import { refuse, type SamlRefusal } from './refusal.ts';
 import type { ScanLimits } from './scan.ts';
+import { keysFor, verifiesOctets } from './verify-octets.ts';
 
 const { signature: DSIG } = NAMESPACE;
 // Named as the parts that libraries look for anywhere below a Signature; so they may stand in one place only.
@@ -49,18 +58,33 @@ export function signatureFault(root: Element, owners: readonly Element[]): SamlR
   return undefined;
 }
 
+/** Whether the library knows both algorithms of the element's signature, if there is one. */
+export function isKnownToLibrary(element: Element): boolean {
+  const signature = signatureOf(element);
+  return signature === undefined || algorithmsOf(signature).every((name) => LIBRARY_ALGORITHMS.has(name ?? ''));
+}
+
+/** What the signature over the root vouches for. */
+export const verifyRoot = (
+  admitted: Admitted,
+  certificates: readonly string[],
+  limits: ScanLimits,
+): Admitted | SamlRefusal => verifyElement(admitted, admitted.root, certificates, limits);
+
 /**
- * What the signature over the root vouches for, parsed afresh from the text that was digested. The caller has found no
- * `signatureFault`. Keys: RSA, of any of the certificates.
+ * What the signature over an element of the document vouches for, parsed afresh from the text that was digested. The caller
+ * has found no `signatureFault`. Keys: of any of the certificates, of the kind that the method wants.
  */
-export function verifyRoot(
-  { text, root }: Admitted,
+export function verifyElement(
+  { text }: Admitted,
+  element: Element,
   certificates: readonly string[],
   limits: ScanLimits,
 ): Admitted | SamlRefusal {
-  const signature = signatureOf(root);
+  const signature = signatureOf(element);
   if (signature === undefined) return refuse('unsigned', 'the message is not signed');
-  for (const key of keysOfKind(certificates, 'rsa')) {
+  const [method] = algorithmsOf(signature);
+  for (const key of keysFor(method, certificates)) {
     const signed = signedText(text, signature, key.export({ type: 'spki', format: 'pem' }).toString());
     if (signed !== undefined) return admitText(signed, limits);
   }
@@ -70,8 +94,8 @@ export function verifyRoot(
 function signedText(text: string, signature: Element, publicKeyPem: string): string | undefined {
   const check = new SignedXml({ publicCert: publicKeyPem, getCertFromKeyInfo: () => null });
   // The allow-list once more, where the library cannot miss it.
-  check.SignatureAlgorithms = pick(check.SignatureAlgorithms, XML_SIGNATURE_METHODS);
-  check.HashAlgorithms = pick(check.HashAlgorithms, XML_DIGEST_METHODS);
+  check.SignatureAlgorithms = ACCEPTED_SIGNATURES;
+  check.HashAlgorithms = ACCEPTED_DIGESTS;
   check.CanonicalizationAlgorithms = pick(check.CanonicalizationAlgorithms, [ENVELOPED_SIGNATURE, EXCLUSIVE_C14N]);
   try {
     check.loadSignature(signature);
@@ -80,6 +104,36 @@ function signedText(text: string, signature: Element, publicKeyPem: string): str
   } catch {
     return undefined; // The library throws for a wrong signature, and returns false for a wrong digest.
   }
+}
+
+const ACCEPTED_SIGNATURES = Object.fromEntries(
+  [...SIGNATURE_METHODS.keys()].map((name) => [name, signatureAlgorithm(name)]),
+);
+const ACCEPTED_DIGESTS = Object.fromEntries(
+  [...DIGEST_METHODS].map(([name, hash]) => [name, digestAlgorithm(name, hash)]),
+);
+
+/** A method as the library takes it. It is given the key as it was given to it, in PEM. */
+function signatureAlgorithm(name: string): new () => SignatureAlgorithm {
+  return class {
+    verifySignature = (octets: string, pem: unknown, value: string): boolean =>
+      verifiesOctets(name, {
+        key: createPublicKey(String(pem)),
+        octets,
+        signature: Buffer.from(value, 'base64'),
+      });
+    getSignature = (): never => {
+      throw new Error('only verifies');
+    };
+    getAlgorithmName = (): string => name;
+  } as unknown as new () => SignatureAlgorithm;
+}
+
+function digestAlgorithm(name: string, hash: string): new () => HashAlgorithm {
+  return class {
+    getHash = (octets: string): string => createHash(hash).update(octets, 'utf8').digest('base64');
+    getAlgorithmName = (): string => name;
+  };
 }
 
 function pick<T>(all: Record<string, T>, names: readonly string[]): Record<string, T> {
@@ -132,16 +186,24 @@ function referenceFault(signature: Element, owner: Element): SamlRefusal | undef
 }
 
 function algorithmFault(signature: Element): SamlRefusal | undefined {
-  const [canonicalisation, method, reference] = childElements(childElements(signature)[0]!);
-  const [transforms, digest] = childElements(reference!);
+  const [canonicalisation, , reference] = childElements(childElements(signature)[0]!);
+  const [transforms] = childElements(reference!);
   const [enveloped, exclusive] = childElements(transforms!);
+  const [method, digest] = algorithmsOf(signature);
   const listed =
     algorithmOf(canonicalisation) === EXCLUSIVE_C14N &&
-    XML_SIGNATURE_METHODS.some((name) => name === algorithmOf(method)) &&
-    XML_DIGEST_METHODS.some((name) => name === algorithmOf(digest)) &&
+    SIGNATURE_METHODS.has(method ?? '') &&
+    DIGEST_METHODS.has(digest ?? '') &&
     algorithmOf(enveloped) === ENVELOPED_SIGNATURE &&
     algorithmOf(exclusive) === EXCLUSIVE_C14N;
   return listed ? undefined : refuse('signature-algorithm', 'a signature uses an algorithm that is not accepted');
+}
+
+/** How it was signed, and how what it refers to was digested. */
+function algorithmsOf(signature: Element): readonly [method: string | undefined, digest: string | undefined] {
+  const [, method, reference] = childElements(childElements(signature)[0]!);
+  const [, digest] = childElements(reference!);
+  return [algorithmOf(method), algorithmOf(digest)];
 }
 
 const algorithmOf = (element: Element | undefined): string | undefined => element && attribute(element, 'Algorithm');

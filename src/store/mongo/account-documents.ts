@@ -15,11 +15,11 @@ export async function changeAccount<Refusal extends string>(
   models: Models,
   accountId: string,
   signOut: SignOutRequest | undefined,
-  decide: (account: AccountFields) => Refusal | ChangedFields,
+  decide: (account: AccountFields, epoch: number) => Refusal | ChangedFields,
 ): Promise<'set' | 'unknown' | Refusal> {
   return changeScope<'set' | 'unknown' | Refusal>(models, keyOf(accountId), async (present) => {
     if (present?.account === undefined || present.account.status === 'deleted') return { answer: 'unknown' };
-    const $set = decide(present.account);
+    const $set = decide(present.account, present.epoch);
     if (typeof $set === 'string') return { answer: $set };
     if (signOut === undefined) return { answer: 'set', change: { $set } };
     const { change } = await decideSignOut(models, signOut, present);

@@ -32,13 +32,19 @@ export function identityMethods(database: Database): IdentityMethods {
           .map((each): IdentityRecord => ({ ...identityFields(each), accountId }))
           .sort((a, b) => a.linkedAt.getTime() - b.linkedAt.getTime() || (a.subject < b.subject ? -1 : 1));
       }),
-    linkIdentity: (identity) =>
+    linkIdentity: (identity, accountEpoch) =>
       database.ask('link an identity', async (models) => {
         try {
-          const linked = await changeAccount<'linked'>(models, identity.accountId, undefined, ({ identities = [] }) =>
-            identities.some(({ subject }) => subject === identity.subject)
-              ? 'linked'
-              : { 'account.identities': [...identities, identityFields(identity)] },
+          const linked = await changeAccount<'linked' | 'stale'>(
+            models,
+            identity.accountId,
+            undefined,
+            ({ identities = [] }, epoch) => {
+              if (accountEpoch !== undefined && accountEpoch !== epoch) return 'stale';
+              return identities.some(({ subject }) => subject === identity.subject)
+                ? 'linked'
+                : { 'account.identities': [...identities, identityFields(identity)] };
+            },
           );
           return linked === 'set' ? 'linked' : linked;
         } catch (fault) {

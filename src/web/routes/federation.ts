@@ -89,7 +89,7 @@ async function singleLogout(
     case 'answer':
       return seeOther(ctx, heard.location);
     case 'finished':
-      return seeOther(ctx, '/signed-out');
+      return seeOther(ctx, heard.answer === null ? '/signed-out' : `/signed-out?answer=${heard.answer}`);
     case 'refused': {
       house.log.warn({ connection: id, why: heard.why }, 'upstream.logout-refused');
       throw new Refusal(400);

@@ -58,11 +58,11 @@ export function identityRoutes(house: House, acts: Acts): void {
 
   router.get('/account/federation', async (ctx) => {
     const before = await house.browsers.current(ctx);
-    const arrived = await land(house, ctx);
+    // The account that asked for it is the one that must still be signed in here.
+    const arrived = await land(house, ctx, before?.accountId ?? null);
     if (arrived === null) return;
     const { purpose } = arrived.attempt;
-    // The account that asked for it is the one that must still be signed in here.
-    if (purpose.kind === 'sign-in' || before?.accountId !== purpose.accountId) throw new Refusal(403);
+    if (purpose.kind === 'sign-in') throw new Refusal(403);
     if (purpose.kind === 'link') {
       house.log.info({ connection: arrived.settings.id, account: purpose.accountId }, 'identity.linked');
       return seeOther(ctx, '/account/security?changed=linked');

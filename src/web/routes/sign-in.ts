@@ -3,10 +3,12 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 
 import type { UpstreamOf } from '../../connections/vouched.ts';
-import { depart, land, linkFirst, showRefusal } from '../federated-proof.ts';
+import { depart, land, linkFirst } from '../federated-proof.ts';
+import { explainSignOutAnswer } from '../federation-texts.ts';
 import { readForm } from '../forms.ts';
 import { provePassword, type Proven, type Told } from '../password-sign-in.ts';
 import { Refusal } from '../refusal.ts';
+import { showNotThere, SIGN_OUT_UPSTREAM, takeReturn, upstreamLeft, upstreamOffer } from '../sign-out-upstream.ts';
 import { type House, safeReturn, seeOther, show } from './house.ts';
 
 const SignInForm = z.strictObject({
@@ -44,10 +46,6 @@ export function signInRoutes(house: House): void {
       returnTo: returnToOf(ctx),
       loginHint,
     });
-  const upstreamOf = async (ctx: Context): Promise<UpstreamOf | null> => {
-    const bearer = house.cookies.upstreamOf(ctx);
-    return bearer === undefined ? null : connections.sessions.findForSignOut(bearer);
-  };
   const enter = async (ctx: Context, proven: Proven, returnTo: string): Promise<void> => {
     await house.browsers.signIn(ctx, proven);
     house.cookies.noteSignedIn(ctx);
@@ -105,33 +103,27 @@ export function signInRoutes(house: House): void {
   });
 
   router.get('/signed-out', async (ctx) => {
-    const upstream = await upstreamOf(ctx);
-    const settings = upstream === null ? null : connections.settingsOf(upstream.connectionId);
+    const answer = await connections.answers.find(oneOf(ctx.query['answer']) ?? '');
+    // Back from a provider, in the middle of what an app asked for: on to the app, unless there is something to say first.
+    const returnTo = await takeReturn(house, ctx);
+    if (returnTo !== null && (answer === null || answer.outcome === 'everywhere')) return seeOther(ctx, returnTo);
+    const name = connections.settingsOf(answer?.connectionId ?? '')?.name;
     await show(house, ctx, 'signed-out', {
       title: 'Signed out',
-      csrf: csrf.token(ctx),
       signInUrl: '/sign-in',
-      upstream: settings === null ? undefined : { name: settings.name, action: '/sign-out/upstream' },
+      ...(await upstreamOffer(house, ctx)),
+      notice: answer === null || name === undefined ? undefined : explainSignOutAnswer(answer.outcome, name),
+      back: returnTo === null ? undefined : { name: 'the app', url: returnTo },
     });
   });
 
-  router.post('/sign-out/upstream', async (ctx) => {
+  router.post(SIGN_OUT_UPSTREAM, async (ctx) => {
     csrf.check(ctx, (await readForm(ctx, CsrfOnly)).csrf);
-    const upstream = await upstreamOf(ctx);
+    const upstream = await upstreamLeft(house, ctx);
     house.cookies.forgetUpstream(ctx);
-    const location = upstream === null ? null : await connections.signOutUrl(upstream);
-    if (location !== null) return seeOther(ctx, location);
-    const name = connections.settingsOf(upstream?.connectionId ?? '')?.name ?? 'There';
-    await showRefusal(
-      house,
-      ctx,
-      {
-        status: 502,
-        message: `${name} cannot be asked to sign you out from here.`,
-        next: 'You are signed out here all the same. Sign out there by its own page.',
-      },
-      null,
-    );
+    if (upstream === null) return seeOther(ctx, '/signed-out');
+    const location = await connections.signOutUrl(upstream);
+    return location === null ? showNotThere(house, ctx, upstream) : seeOther(ctx, location);
   });
 }
 

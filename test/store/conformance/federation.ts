@@ -72,6 +72,29 @@ export function federationConformance(test: StoreTest): void {
       expect(linked.map(({ subject }) => subject)).toEqual(Array.from({ length: 12 }, (_, index) => `corp:${index}`));
     });
 
+    test('none is linked once a sign-out has come that whoever links it has not seen', async ({ store, other }) => {
+      await populate(store);
+      expect(await store.accounts.linkIdentity(identity('corp:1', 'alice'), 0)).toBe('linked');
+      await other.revocations.signOut(signOutOf('one', 'account:alice'));
+      expect(await store.accounts.linkIdentity(identity('corp:2', 'alice'), 0)).toBe('stale');
+      expect(await store.accounts.linkIdentity(identity('corp:1', 'alice'), 0)).toBe('stale');
+      expect(await store.accounts.identitiesOf('alice')).toHaveLength(1);
+      expect(await store.accounts.linkIdentity(identity('corp:2', 'alice'), 1)).toBe('linked');
+    });
+
+    test('linked and signed out at once, it was linked first or not at all', async ({ store, other }) => {
+      await populate(store);
+      const answers = await atOnce(10, [store, other], async (handle, index) => {
+        if (index !== 5) return handle.accounts.linkIdentity(identity(`corp:${index}`, 'alice'), 0);
+        await handle.revocations.signOut(signOutOf('one', 'account:alice'));
+        return (await handle.accounts.identitiesOf('alice')).length;
+      });
+      const linked = answers.filter((answer) => answer === 'linked');
+      expect(answers.filter((answer) => answer === 'stale')).toHaveLength(9 - linked.length);
+      expect(answers[5]).toBe(linked.length);
+      expect(await store.accounts.identitiesOf('alice')).toHaveLength(linked.length);
+    });
+
     test('none is linked to an account that is not there, or was deleted', async ({ store }) => {
       await populate(store);
       await store.accounts.setStatus({ accountId: 'bob', status: 'deleted' });
