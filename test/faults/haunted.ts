@@ -10,7 +10,7 @@ import { decodeJwt } from 'jose';
 
 import { Browser } from '../support/browser.ts';
 import { type Client, createClient, type ClientSetup, type Tokens } from '../support/client.ts';
-import { storeUnderTest } from '../support/store-under-test.ts';
+import { type StoreUnderTest, storeUnderTest } from '../support/store-under-test.ts';
 import { createPerson, freePort, type Person } from '../support/world.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import type { Gate } from './victim.ts';
@@ -44,6 +44,7 @@ type Life = {
 export type Haunted = {
   readonly issuer: string;
   readonly file: string;
+  readonly database: StoreUnderTest;
   readonly ledger: Ledger;
   readonly player: Client;
   readonly theatre: Client;
@@ -76,6 +77,11 @@ const SECRET = 'a secret that only its client knows, 0123456789';
 export async function haunted({
   secondsBetweenLives = LONGER_THAN_A_LEASE_SECONDS,
   boundable = false,
+  configuration = {},
+}: {
+  readonly secondsBetweenLives?: number;
+  readonly boundable?: boolean;
+  readonly configuration?: Record<string, unknown>;
 } = {}): Promise<Haunted> {
   const folder = mkdtempSync(join(tmpdir(), 'curfew-haunted-'));
   const ledger = await openLedger();
@@ -94,6 +100,7 @@ export async function haunted({
       outbound: { allow: ['127.0.0.1/32'] },
       throttle: { addressAttemptsPerMinute: 100_000 },
       clients: setups,
+      ...configuration,
     }),
   );
   const [player, theatre, library] = setups.map((setup) => createClient(issuer, setup)) as [Client, Client, Client];
@@ -123,6 +130,7 @@ export async function haunted({
   const house: Haunted = {
     issuer,
     file,
+    database,
     ledger,
     player,
     theatre,

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { readConfig } from '../../src/config/read.ts';
 import type { Store } from '../../src/store/port.ts';
+import { createGates, type Side } from '../support/gates.ts';
 
 /** Where it dies; `hold-fan-out` says that it got there, and waits for what its parent does. */
 export type Gate =
@@ -23,7 +24,8 @@ export type Gate =
 export type Orders = {
   /** `quiet`: delivers nothing meanwhile. */
   start: { file: string; secondsAhead: number; gate: Gate | null; quiet: boolean };
-  arm: { gate: Gate | null };
+  /** `write`: dies at that one of the calls by which requests change the store from now on. */
+  arm: { gate: Gate | null; write?: { position: number; side: Side } };
   createPerson: { username: string; email: string; password: string };
   settle: object;
 };
@@ -40,10 +42,20 @@ const CHEAP_HASHING = { memoryKiB: 1024, iterations: 1, parallelism: 1 };
 /** Small, so that two Client Sessions are several batches. */
 const BATCH = 1;
 
+const calls = createGates();
 let gate: Gate | null = null;
 let quiet = false;
 let server: RunningServer | undefined;
 const say = (word: Word): void => void process.send?.(word);
+
+/** What only looks leaves nothing behind: a death there is one at the next write. */
+const LOOKS =
+  /\.(find|list|count$|epochs|stand|moved|signedOutAt|clientSessionsOf|sessionsOf|identitiesOf|fact$|throttle$)/;
+
+function dieAtWrite({ position, side }: { position: number; side: Side }): void {
+  let nth = 0;
+  void calls.set(({ method }) => !LOOKS.test(method) && nth++ === position, side).reached.then(die);
+}
 
 function die(): Promise<never> {
   process.kill(process.pid, 'SIGKILL');
@@ -102,13 +114,16 @@ async function obey(order: Order): Promise<unknown> {
     const reading = readConfig({ file: order.file, env: {} });
     if (!reading.ok) throw new Error(JSON.stringify(reading.problems));
     const clock = { ...systemClock, now: () => new Date(Date.now() + order.secondsAhead * 1000) };
-    const seams: Seams = { clock, wrapStore: gated, hashFloor: CHEAP_HASHING };
+    const wrapStore = (store: Store): Store => calls.wrapStore(gated(store));
+    const seams: Seams = { clock, wrapStore, hashFloor: CHEAP_HASHING };
     const log = createLog({ level: 'error', destination: 'stderr' });
     server = await startServer({ ...reading.config, passwordHashing: CHEAP_HASHING }, log, seams);
     return { milliseconds: performance.now() - began };
   }
   if (order.kind === 'arm') {
     ({ gate } = order);
+    if (order.write === undefined) calls.count();
+    else dieAtWrite(order.write);
     return {};
   }
   if (server === undefined) throw new Error('not started');

@@ -31,6 +31,7 @@ export type Gates = {
 /** Background work started by a request carries its lineage along; it is not the request. */
 const BACKGROUND = new Set([
   'revocations.pendingSignOuts',
+  'revocations.leaseSignOut',
   'revocations.sessionsToEnd',
   'revocations.fanOut',
   'revocations.completeSignOut',
