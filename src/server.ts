@@ -11,7 +11,8 @@ import type { Config } from './config.ts';
 import { sleep, systemClock } from './platform/clock.ts';
 import { KeyringProblem } from './platform/keyring.ts';
 import { createLog, type Log } from './platform/log.ts';
-import { formatProblems, readConfig } from './config/read.ts';
+import { formatProblems } from './config/read.ts';
+import { readConfig } from './configuration.ts';
 import { StoreUnavailable, StoreUnusable } from './store/port.ts';
 import { startSweeping } from './store/sweeping.ts';
 

@@ -13,7 +13,7 @@ import { findSimplesamlphp, type FoundSimplesamlphp } from './support/simplesaml
 const ON_MONGODB_ALONE = ['test/store/mongo*.test.ts', 'test/cluster/**/*.test.ts'];
 
 const WITHOUT_SIMPLESAMLPHP =
-  'The SimpleSAMLphp suite did not run: there is none. test/support/simplesamlphp/obtain.sh fetches one.';
+  'The SimpleSAMLphp suite did not run: no SimpleSAMLphp was found. test/support/simplesamlphp/obtain.sh fetches one.';
 // Half of the promises were tested on one engine only.
 const WITHOUT_MONGODB =
   'The MongoDB suite did not run: there is no server. Either run test/support/mongodb/obtain.sh, or put mongod on the PATH, or name one in CURFEW_TEST_MONGODB_URL.';

@@ -99,7 +99,22 @@ async function list({ core, terminal }: House): Promise<ExitCode> {
 }
 
 async function show(house: House, name: string): Promise<ExitCode> {
-  present(house, await accountNamed(house.core, name));
+  const { core, terminal } = house;
+  const account = await accountNamed(core, name);
+  const linked = await core.connections.identities.list(account.id);
+  const connections = linked.map(({ connectionId, name, lastUsedAt }) => ({
+    id: connectionId,
+    name,
+    lastUsedAt: lastUsedAt.toISOString(),
+  }));
+  terminal.printJson({ ...accountJson(account), connections });
+  terminal.printFacts([
+    ...accountFacts(account),
+    ...linked.map(({ connectionId, name, lastUsedAt }): Fact => [
+      'comes through',
+      `${connectionId}${name === '' ? '' : ` as ${name}`}, last ${instant(lastUsedAt)}`,
+    ]),
+  ]);
   return 0;
 }
 
@@ -194,15 +209,21 @@ function accountJson({ id, username, email, status, createdAt }: Account) {
 
 function present({ terminal }: House, account: Account): void {
   terminal.printJson(accountJson(account));
-  terminal.printFacts([
+  terminal.printFacts(accountFacts(account));
+}
+
+type Fact = readonly [string, string];
+
+function accountFacts(account: Account): Fact[] {
+  return [
     ['id', account.id],
     ['username', account.username || '–'],
     ['e-mail', account.email || '–'],
     ['status', account.status],
     ['admin', account.admin ? 'yes' : 'no'],
     ['created', instant(account.createdAt)],
-    ['password set', account.passwordChangedAt === null ? 'no password' : instant(account.passwordChangedAt)],
-  ]);
+    ['password', account.passwordChangedAt === null ? 'none' : `set ${instant(account.passwordChangedAt)}`],
+  ];
 }
 
 function called({ username, id }: Account): string {

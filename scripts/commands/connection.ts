@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 
 import type { Core } from '../../src/compose.ts';
 import { type ExitCode, Refused } from '../terminal/outcome.ts';
-import { factLines } from '../terminal/table.ts';
-import { instant } from './arguments.ts';
+import { proof, showConnection } from './connection-show.ts';
+import { areWell, findingLines, findingsJson } from './findings.ts';
 import type { House, Shell } from './house.ts';
 
 type Settings = Core['config']['connections'][number];
@@ -18,7 +18,7 @@ export function connectionCommands(program: Command, shell: Shell): void {
   connection
     .command('show <id>')
     .description('one connection: what is asked of it, and what its provider is told')
-    .action((id: string) => shell.inHouse((house) => show(house, named(house, id))));
+    .action((id: string) => shell.inHouse((house) => showConnection(house, named(house, id))));
   connection
     .command('test <id>')
     .description('what can be found out about a provider without a person; fails where nobody can sign in')
@@ -59,64 +59,11 @@ async function list({ core, terminal }: House): Promise<ExitCode> {
   return 0;
 }
 
-async function show({ core, terminal }: House, settings: Settings): Promise<ExitCode> {
-  const { issuer } = core.config;
-  const { id, type } = settings;
-  const addresses: Record<string, string> =
-    type === 'oidc'
-      ? {
-          redirectUri: `${issuer}/federation/${id}/callback`,
-          backchannelLogoutUri: `${issuer}/federation/${id}/backchannel-logout`,
-          postLogoutRedirectUri: `${issuer}/signed-out`,
-        }
-      : {
-          entityId: `${issuer}/saml/${id}/metadata`,
-          acsUrl: `${issuer}/saml/${id}/acs`,
-          sloUrl: `${issuer}/saml/${id}/slo`,
-        };
-  const certificates = await core.connections.certificates(id);
-  const { name, domains, admit, createAccounts, trustEmail, reauthentication } = settings;
-  terminal.printJson({
-    id,
-    type,
-    name,
-    domains,
-    admit,
-    createAccounts,
-    trustEmail,
-    reauthentication,
-    addresses,
-    certificates: certificates.map((each) => ({ ...each, validUntil: each.validUntil.toISOString() })),
-  });
-  const lines: [string, string][] = [
-    ['id', id],
-    ['type', type],
-    ['name', name],
-    [
-      'provider',
-      settings.type === 'oidc' ? settings.issuer : (settings.entityId ?? settings.metadataUrl ?? 'a metadata file'),
-    ],
-    ['domains', domains.join(', ') || 'none claimed'],
-    ['admits', admitted(admit)],
-    ['new people', createAccounts ? 'are given accounts' : 'must be linked'],
-    ['its e-mail', trustEmail ? 'is believed where it is verified' : 'is not believed'],
-    ['fresh sign-in', proof(reauthentication)],
-    ...Object.entries(addresses),
-    ...certificates.map((each): [string, string] => [
-      'certificate',
-      `${each.fingerprint}, until ${instant(each.validUntil)}`,
-    ]),
-  ];
-  terminal.print(...factLines(lines, (title) => terminal.style('bold', title)));
-  return 0;
-}
-
 async function test({ core, terminal }: House, { id }: Settings): Promise<ExitCode> {
   const findings = await core.connections.test(id);
-  const ok = findings.every(({ status }) => status !== 'problem');
-  terminal.printJson({ id, ok, checks: findings });
-  const marks = { ok: '✓', warning: '!', problem: '✗' } as const;
-  terminal.print(...factLines(findings.map(({ check, status, found }) => [`${marks[status]} ${check}`, found])));
+  const ok = areWell(findings);
+  terminal.printJson({ id, ok, checks: findingsJson(findings) });
+  terminal.print(...findingLines(findings, terminal));
   return ok ? 0 : 1;
 }
 
@@ -142,20 +89,11 @@ async function refresh({ core, terminal }: House, settings: Settings): Promise<E
       terminal.print('Its certificates are the same.');
       return 0;
     case 'failed':
-      throw new Refused(`the metadata cannot be used: ${refreshed.why}`, {
-        fix: 'what was fetched before goes on being used; ask whoever runs the provider',
+      throw new Refused(`the metadata ${refreshed.why}`, {
+        exitCode: 1,
+        fix: refreshed.usesOthers
+          ? `${refreshed.fix}. Those that were fetched before are used meanwhile`
+          : refreshed.fix,
       });
   }
-}
-
-function proof(reauthentication: Settings['reauthentication']): string {
-  return reauthentication === 'verified' ? 'demanded and verified' : 'cannot be proved by it';
-}
-
-function admitted({ emailDomains, groups }: Settings['admit']): string {
-  const rules = [
-    ...(emailDomains.length > 0 ? [`verified addresses of ${emailDomains.join(', ')}`] : []),
-    ...(groups.length > 0 ? [`members of ${groups.join(', ')}`] : []),
-  ];
-  return rules.join('; ') || 'everybody it knows';
 }

@@ -1,6 +1,6 @@
 /** Whether each Client's back-channel endpoint can be reached from here, under the very rules that deliveries obey. */
 import type { Core } from '../../src/compose.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './findings.ts';
 
 const CHECK = 'back-channel';
 /** Hosts asked at once. */

@@ -1,7 +1,7 @@
 /** What `doctor` looks at inside the house: store, clock, keys, deliveries. */
 import { type Core, SIGNING_ALGORITHMS, storeName, StoreUnavailable } from '../../src/compose.ts';
 import { counted } from '../terminal/text.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './findings.ts';
 
 const DAY_MS = 86_400_000;
 const CLOCK_TOLERANCE_MS = 60_000;

@@ -1,6 +1,6 @@
 /** What `doctor` looks at around the house: a file that came with it, and whether people can reach it. */
 import { openBlocklist } from '../../src/compose.ts';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './findings.ts';
 
 const PATIENCE_MS = 3000;
 

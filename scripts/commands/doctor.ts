@@ -7,20 +7,13 @@ import type { Command } from 'commander';
 
 import { KeyringProblem, StoreUnavailable, StoreUnusable } from '../../src/compose.ts';
 import type { ExitCode } from '../terminal/outcome.ts';
-import type { Style, Terminal } from '../terminal/terminal.ts';
-import { harmless } from '../terminal/text.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { areWell, type Finding, findingLines, findingsJson } from './findings.ts';
 import { configurationOf, openCore, type Shell, whatLacks } from './house.ts';
 import { checkBlocklist, checkIssuer } from './doctor-surroundings.ts';
 import { checkClock, checkDeliveries, checkKeys, checkStore } from './doctor-house.ts';
 import { checkBackChannels } from './doctor-clients.ts';
-
-/** One thing that was looked at. */
-export type Finding = {
-  readonly check: string;
-  readonly status: 'ok' | 'warning' | 'problem';
-  readonly found: string;
-  readonly fix?: string;
-};
+import { checkConnections } from './doctor-connections.ts';
 
 type Config = ReturnType<typeof configurationOf>['config'];
 
@@ -46,8 +39,8 @@ async function examine({ terminal, configFile }: Shell): Promise<ExitCode> {
     checkBlocklist(),
     await checkIssuer(config.issuer),
   ];
-  const ok = findings.every(({ status }) => status !== 'problem');
-  terminal.printJson({ ok, checks: findings.map(({ fix = null, ...finding }) => ({ ...finding, fix })) });
+  const ok = areWell(findings);
+  terminal.printJson({ ok, checks: findingsJson(findings) });
   terminal.print(...findingLines(findings, terminal));
   return ok ? 0 : 1;
 }
@@ -79,7 +72,7 @@ async function examineHouse(config: Config, terminal: Terminal): Promise<Finding
     };
     const { finding: store, condition } = await checkStore(core);
     if (store.status === 'problem') return [keyring, store];
-    const inside = [checkKeys(core), checkDeliveries(core), checkBackChannels(core)];
+    const inside = [checkKeys(core), checkDeliveries(core), checkBackChannels(core), checkConnections(core)];
     return [keyring, store, checkClock(core, condition), ...(await Promise.all(inside)).flat()];
   } finally {
     await core.close();
@@ -99,37 +92,4 @@ function whyClosed(fault: unknown): Finding {
     return { check: 'store', status: 'problem', found: fault.message + why, fix: 'look at disk and permissions' };
   }
   throw fault;
-}
-
-const MARKS: Record<Finding['status'], readonly [mark: string, style: Style]> = {
-  ok: ['✓', 'green'],
-  warning: ['!', 'yellow'],
-  problem: ['✗', 'red'],
-};
-
-function findingLines(findings: readonly Finding[], terminal: Terminal): string[] {
-  const { width } = terminal;
-  const widest = Math.max(...findings.map(({ check }) => check.length));
-  const lines = findings.flatMap(({ check, status, found, fix }) => {
-    const [mark, style] = MARKS[status];
-    const indent = ' '.repeat(widest + 4);
-    const text = [found, ...(fix === undefined ? [] : [`fix: ${fix}`])];
-    const wrapped = text.flatMap((each) => wrap(harmless(each), width === null ? null : width - indent.length));
-    return wrapped.map((line, nth) =>
-      nth === 0 ? `${terminal.style(style, mark)} ${check.padEnd(widest)}  ${line}` : `${indent}${line}`,
-    );
-  });
-  return lines;
-}
-
-/** Broken between words; a word that is too long stays whole. */
-function wrap(text: string, width: number | null): string[] {
-  if (width === null) return [text];
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

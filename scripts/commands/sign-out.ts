@@ -87,6 +87,10 @@ async function foreseen(core: Core, aim: Aim): Promise<string[]> {
     `Access of ${aim.words} would end on every device:`,
     `  ${counted(accounts, 'account')} at ${counted(clients, 'app')}, with ${counted(notices, 'notice')} to deliver,`,
     '  and every browser session, token, code and pending sign-in.',
+    // Only what apps hold is recorded by the connection it came through; a browser's own sign-in is found by its epochs.
+    ...(aim.scope.kind === 'connection'
+      ? ['  Not counted: people who are signed in here and at no app. Their access ends as well.']
+      : []),
   ];
 }
 

@@ -53,7 +53,9 @@ const Common = {
   trustEmail: z
     .boolean()
     .default(false)
-    .describe('Whether its verified e-mail addresses are believed: without it nobody is found by one.'),
+    .describe(
+      'Whether its verified e-mail addresses are believed: whoever comes with that of an account signs in to the account first, and the two are linked. Else addresses lead to no account.',
+    ),
   reauthentication: z
     .enum(['verified', 'unable'])
     .default('verified')
@@ -100,8 +102,12 @@ const SamlConnection = z
       .default(true)
       .describe('Assertions must be signed always; with true the response around them as well.'),
   })
-  .refine(({ metadataFile, metadataUrl }) => (metadataFile === undefined) !== (metadataUrl === undefined), {
-    ...rule('must have either metadataFile or metadataUrl', 'name one of them'),
+  .refine(({ metadataFile, metadataUrl }) => metadataFile !== undefined || metadataUrl !== undefined, {
+    ...rule('must have metadataFile or metadataUrl', 'name one of them'),
+    path: ['metadataFile'],
+  })
+  .refine(({ metadataFile, metadataUrl }) => metadataFile === undefined || metadataUrl === undefined, {
+    ...rule('must have metadataFile or metadataUrl, not both', 'leave one of them out'),
     path: ['metadataFile'],
   });
 

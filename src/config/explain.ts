@@ -58,6 +58,13 @@ export function explain(error: z.ZodError, written: unknown, schema: z.ZodType):
         const open = issue.inclusive === false ? (least ? 'more than' : 'less than') : least ? 'at least' : 'at most';
         return one(`must be ${open} ${limit}`, `write a number that is ${open} ${limit}`);
       }
+      case 'invalid_union': {
+        const { options } = issue as { readonly options?: readonly unknown[] };
+        if (options === undefined || options.length === 0) return one('is not valid', 'see config/example.yaml');
+        const names = options.map(String).join(' or ');
+        if (valueAt(written, issue.path) === undefined) return one('is missing', `add it: ${names}`);
+        return one(`must be ${names}`, `write ${names}`);
+      }
       case 'invalid_key':
         return one('is not a valid name', issue.issues[0]?.message ?? 'see config/example.yaml');
       default:

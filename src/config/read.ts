@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { checkClients, type ReadSecret } from './check-clients.ts';
-import { checkConnections, type ReadText } from './check-connections.ts';
+import { checkConnections, type JudgeFiles, type ReadText } from './check-connections.ts';
 import {
   type Config,
   type ConfigProblem,
@@ -29,14 +29,20 @@ export type ConfigReading =
   | { ok: true; config: Config; warnings: ConfigProblem[]; source: ConfigSource }
   | { ok: false; problems: ConfigProblem[]; source: ConfigSource };
 
+export type ReadingOptions = {
+  readonly file?: string | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  /** Says what is wrong with what the files of a SAML connection hold. Default: nothing is. */
+  readonly judgeFiles?: JudgeFiles;
+};
+
 /**
  * Reads the configuration: `file` (from `--config`), else `$CURFEW_CONFIG`, else the built-in development defaults. Relative
  * paths in it are relative to the file's folder, or to `cwd` for the defaults. Never throws: an unreadable file is a problem too.
  */
-export function readConfig(
-  options: { file?: string | undefined; env?: Readonly<Record<string, string | undefined>>; cwd?: string } = {},
-): ConfigReading {
-  const { file, env = environment(), cwd = process.cwd() } = options;
+export function readConfig(options: ReadingOptions = {}): ConfigReading {
+  const { file, env = environment(), cwd = process.cwd(), judgeFiles = () => [] } = options;
   const source = findSource(file, env, cwd);
   const written: unknown = source.file === null ? {} : readYaml(source.file);
   if (written instanceof Unreadable) return { ok: false, problems: written.problems, source };
@@ -52,8 +58,10 @@ export function readConfig(
   const checked = checkConnections(outline.connections, outline.clients, {
     readSecret: secretReader(base),
     readText: textReader(base),
+    judgeFiles,
   });
   problems.push(...checked.problems);
+  warnings.push(...checked.warnings);
   const issuer = outline.issuer ?? guessedIssuer(outline.listen);
   if (issuer === undefined) {
     const fix = 'add the address apps will use, for example issuer: https://id.example.org';

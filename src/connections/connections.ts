@@ -20,6 +20,7 @@ import { createInboundLogout } from './inbound-logout.ts';
 import { createOidcConnection, type OidcConnection } from './oidc-connection.ts';
 import type { Departure, Finding, Refused } from './protocol.ts';
 import { createSamlConnection, type SamlConnection } from './saml-connection.ts';
+import type { SamlSides } from './saml-findings.ts';
 import { createSamlSingleLogout, type SamlLogoutHeard, type SamlLogoutMessage } from './saml-single-logout.ts';
 import { createSamlStates, NOTHING, type SamlStates } from './saml-states.ts';
 import { createUpstreamAnswers, type UpstreamAnswers } from './upstream-answers.ts';
@@ -72,7 +73,8 @@ export type Connections = {
   signOutUrl(upstream: UpstreamOf): Promise<string | null>;
   /** What an operator can find out without a person. */
   test(connectionId: string): Promise<readonly Finding[]>;
-  certificates(connectionId: string): Promise<readonly { readonly fingerprint: string; readonly validUntil: Date }[]>;
+  /** Both sides of a SAML connection, without asking its provider; null where it is none. */
+  samlSides(connectionId: string): Promise<SamlSides | null>;
   readonly samlStates: SamlStates;
   /** Records what the configuration lists, and removes through the door what it no longer lists. For the server's start. */
   recordConfiguration(): Promise<void>;
@@ -119,8 +121,12 @@ export function createConnections({
   for (const entry of entries.values()) {
     if (entry.type === 'oidc') oidc.set(entry.id, createOidcConnection({ entry, issuer, fetch, clock }));
     else {
-      const stateOf = () => samlStates.of(entry);
-      saml.set(entry.id, createSamlConnection({ entry, issuer, stateOf, clock }));
+      const states = {
+        of: () => samlStates.of(entry),
+        kept: () => samlStates.kept(entry),
+        refresh: () => samlStates.refresh(entry),
+      };
+      saml.set(entry.id, createSamlConnection({ entry, issuer, states, clock }));
     }
   }
   const protocolOf = (id: string) => oidc.get(id) ?? saml.get(id);
@@ -225,7 +231,7 @@ export function createConnections({
       return (await protocolOf(connectionId)?.signOutUrl(logout, () => answers.ask(connectionId))) ?? null;
     },
     test: async (connectionId) => (await protocolOf(connectionId)?.test()) ?? [],
-    certificates: async (connectionId) => (await saml.get(connectionId)?.certificates()) ?? [],
+    samlSides: async (connectionId) => (await saml.get(connectionId)?.sides()) ?? null,
     async recordConfiguration() {
       const present = new Map((await store.catalogue.listConnections()).map((record) => [record.id, record]));
       for (const entry of entries.values()) {

@@ -94,10 +94,11 @@ export function createOidcConnection({
       };
     },
     test: async () =>
-      (await upstream.test()).map(({ about, level, says }) => ({
+      (await upstream.test()).map(({ about, level, says, fix }) => ({
         check: about,
         status: level === 'good' ? 'ok' : level === 'notice' ? 'warning' : 'problem',
         found: says,
+        ...(fix === undefined ? {} : { fix }),
       })),
     async signOutUrl(logout) {
       if (logout.kind !== 'oidc') return null;

@@ -20,7 +20,13 @@ export type Finding = {
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'problem';
   readonly found: string;
+  /** What to do about it, where something can be done. */
+  readonly fix?: string;
 };
+
+/** What to do about a provider that cannot be reached, whatever it speaks. */
+export const REACH =
+  'see that the provider runs, and that its name, network and certificate are right from this machine; an address of a private network must be in outbound.allow';
 
 export type UpstreamProtocol = {
   depart(attempt: Attempt): Promise<Departure | Refused>;

@@ -6,30 +6,20 @@
  */
 import type { SamlConnectionEntry } from '../config.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Outbound } from '../platform/outbound-http.ts';
 import { randomId } from '../platform/random.ts';
 import type { Attempt } from './attempts.ts';
 import { mapClaims } from './claims.ts';
 import type { Answered, ArrivalRefusal, Finding, UpstreamProtocol, UpstreamSignOut } from './protocol.ts';
-import { fingerprint, parseCertificate } from './saml/keys.ts';
+import { examineSaml, type SamlSides, sidesOf } from './saml-findings.ts';
+import { readSamlMetadata, type Refreshed, type SamlState } from './saml-metadata.ts';
 import { logoutRequest, logoutResponse, type LogoutStatus } from './saml/logout-outbound.ts';
 import { type InboundLogout, verifyLogoutRequest, verifyLogoutResponse } from './saml/logout.ts';
-import { parseMetadata } from './saml/metadata.ts';
-import type { KeyPair, SamlIdentityProvider, ServiceProvider } from './saml/party.ts';
+import type { SamlIdentityProvider, ServiceProvider } from './saml/party.ts';
 import { isRefusal, type SamlRefusal } from './saml/refusal.ts';
 import { authnRequest } from './saml/request.ts';
 import { verifyResponse } from './saml/response.ts';
 import { serviceProviderMetadata } from './saml/sp-metadata.ts';
 import type { SignOutOutcome } from './upstream-answers.ts';
-
-/** What is kept of a SAML connection besides its configuration. */
-export type SamlState = {
-  readonly signing: KeyPair;
-  readonly decryption: KeyPair;
-  /** As last fetched from `metadataUrl`. */
-  readonly metadata: string | null;
-  readonly fetchedAt: string | null;
-};
 
 export type SamlConnection = UpstreamProtocol & {
   answer(attempt: Attempt, samlResponse: string): Promise<Answered>;
@@ -48,8 +38,8 @@ export type SamlConnection = UpstreamProtocol & {
     readonly status: LogoutStatus;
   }): Promise<string | null>;
   serviceProviderMetadata(): Promise<string>;
-  /** The signing certificates trusted now. */
-  certificates(): Promise<readonly { readonly fingerprint: string; readonly validUntil: Date }[]>;
+  /** Both sides as they are known here; nobody is asked. */
+  sides(): Promise<SamlSides>;
 };
 
 const SAML_ATTRIBUTES = { username: 'uid', email: 'mail', name: 'displayName', groups: 'groups' };
@@ -58,13 +48,19 @@ const TRANSIENT = 'urn:oasis:names:tc:SAML:2.0:nameid-format:transient';
 export function createSamlConnection({
   entry,
   issuer,
-  stateOf,
+  states,
   clock,
 }: {
   readonly entry: SamlConnectionEntry;
   /** Curfew's own. */
   readonly issuer: string;
-  readonly stateOf: () => Promise<SamlState>;
+  readonly states: {
+    /** With metadata that are fresh, where they can be had. */
+    of(): Promise<SamlState>;
+    /** As it stands; nothing is fetched. */
+    kept(): Promise<SamlState>;
+    refresh(): Promise<Refreshed>;
+  };
   readonly clock: Clock;
 }): SamlConnection {
   const base = `${issuer}/saml/${entry.id}`;
@@ -75,10 +71,10 @@ export function createSamlConnection({
   };
 
   const parties = async (): Promise<{ sp: ServiceProvider; idp: SamlIdentityProvider } | SamlRefusal> => {
-    const { signing, decryption, metadata } = await stateOf();
+    const { signing, decryption, metadata, failure } = await states.of();
     const sp = { entityId: `${base}/metadata`, acsUrl: `${base}/acs`, sloUrl: `${base}/slo`, signing, decryption };
     const document = entry.metadata ?? metadata;
-    if (document === null) return { refused: 'not-metadata', detail: 'its metadata have never been fetched' };
+    if (document === null) return { refused: 'metadata-not-fetched', detail: failure ?? 'not yet' };
     const parsed = readSamlMetadata(entry, document, clock.now());
     return isRefusal(parsed) ? parsed : { sp, idp: parsed.idp };
   };
@@ -170,7 +166,7 @@ export function createSamlConnection({
       return 'url' in answer ? answer.url : null;
     },
     async serviceProviderMetadata() {
-      const { signing, decryption } = await stateOf();
+      const { signing, decryption } = await states.kept();
       return serviceProviderMetadata({
         entityId: `${base}/metadata`,
         acsUrl: `${base}/acs`,
@@ -179,27 +175,12 @@ export function createSamlConnection({
         decryption,
       });
     },
-    async certificates() {
-      const known = await parties();
-      return isRefusal(known) ? [] : known.idp.certificates.flatMap(describeCertificate);
+    async sides() {
+      return sidesOf(entry, await states.kept(), clock.now());
     },
     async test(): Promise<readonly Finding[]> {
-      const known = await parties();
-      if (isRefusal(known))
-        return [{ check: 'metadata', status: 'problem', found: `${known.refused}: ${known.detail}` }];
-      const { idp } = known;
-      const now = clock.now();
-      return [
-        { check: 'metadata', status: 'ok', found: `of ${idp.entityId}` },
-        { check: 'sign-in', status: 'ok', found: idp.sso.redirect ?? idp.sso.post ?? '' },
-        idp.slo.redirect === undefined
-          ? { check: 'logout', status: 'warning', found: 'takes no logout messages by redirect' }
-          : { check: 'logout', status: 'ok', found: idp.slo.redirect },
-        ...idp.certificates.flatMap(describeCertificate).map(({ fingerprint, validUntil }): Finding => {
-          const status = validUntil < now ? 'warning' : 'ok';
-          return { check: 'certificate', status, found: `${fingerprint}, until ${validUntil.toISOString()}` };
-        }),
-      ];
+      const refreshed = await states.refresh();
+      return examineSaml(entry, { state: await states.kept(), refreshed, now: clock.now() });
     },
     async signOutUrl(logout, question) {
       if (logout.kind !== 'saml') return null;
@@ -224,30 +205,6 @@ export function createSamlConnection({
       return 'url' in asked ? asked.url : null;
     },
   };
-}
-
-/** Metadata as this connection reads them: the provider it names, signed by the certificate it pins. */
-export function readSamlMetadata(entry: SamlConnectionEntry, document: string, now: Date) {
-  return parseMetadata({
-    document,
-    ...(entry.entityId === undefined ? {} : { entityId: entry.entityId }),
-    ...(entry.metadataCertificate === undefined ? {} : { metadataCertificate: entry.metadataCertificate }),
-    now,
-  });
-}
-
-/** Fetches what the provider publishes. Throws when it cannot be had. */
-export async function fetchSamlMetadata(url: string, fetch: Outbound['fetch']): Promise<string> {
-  const answer = await fetch(url, { headers: { accept: 'application/samlmetadata+xml, application/xml, text/xml' } });
-  if (answer.status !== 200) throw new Error(`${new URL(url).host} answered with status ${answer.status}`);
-  return answer.text();
-}
-
-function describeCertificate(certificate: string) {
-  const [print, parsed] = [fingerprint(certificate), parseCertificate(certificate)];
-  return print === undefined || parsed === undefined
-    ? []
-    : [{ fingerprint: print, validUntil: new Date(parsed.validTo) }];
 }
 
 /** A provider that could not tell everybody says so at the second level, whatever stands at the first (SAML Core §3.2.2.2). */

@@ -10,22 +10,25 @@ import type { Keyring } from '../platform/keyring.ts';
 import type { Log } from '../platform/log.ts';
 import type { Outbound } from '../platform/outbound-http.ts';
 import type { CatalogueRepository } from '../store/port.ts';
-import { fetchSamlMetadata, readSamlMetadata, type SamlState } from './saml-connection.ts';
+import {
+  explainFetch,
+  explainMetadata,
+  fetchSamlMetadata,
+  readSamlMetadata,
+  type Refreshed,
+  type SamlState,
+} from './saml-metadata.ts';
 import { createKeyPair } from './saml/certificate.ts';
 import { compareCertificates } from './saml/metadata.ts';
 import type { KeyPair } from './saml/party.ts';
 import { isRefusal } from './saml/refusal.ts';
 
-export type Refreshed =
-  | { readonly kind: 'file' }
-  | { readonly kind: 'same' }
-  | { readonly kind: 'changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
-  | { readonly kind: 'failed'; readonly why: string };
-
 export type SamlStates = {
   /** Fetches metadata that were never fetched, or not for hours. */
   of(entry: SamlConnectionEntry): Promise<SamlState>;
-  /** Fetches metadata again. What cannot be read, or trusted, changes nothing. */
+  /** Fetches nothing. */
+  kept(entry: SamlConnectionEntry): Promise<SamlState>;
+  /** Fetches metadata again. What cannot be read, or trusted, changes nothing. Whoever asked is told what came of it. */
   refresh(entry: SamlConnectionEntry): Promise<Refreshed>;
 };
 
@@ -78,43 +81,55 @@ export function createSamlStates({
     return record?.type === 'saml' ? (JSON.parse(record.state) as Kept) : NOTHING;
   };
 
+  const stateOf = async (
+    entry: SamlConnectionEntry,
+    kept: Kept,
+    failure: string | null = null,
+  ): Promise<SamlState> => ({
+    ...(await keysOf(entry)),
+    ...kept,
+    failure,
+  });
+
   const refresh = async (entry: SamlConnectionEntry): Promise<Refreshed> => {
     const { metadataUrl } = entry;
     if (metadataUrl === undefined) return { kind: 'file' };
     const kept = await keptOf(entry);
     const now = clock.now();
+    const before = kept.metadata === null ? null : readSamlMetadata(entry, kept.metadata, now);
+    const usesOthers = before !== null && !isRefusal(before);
     let metadata: string;
     try {
       metadata = await fetchSamlMetadata(metadataUrl, fetch);
     } catch (fault) {
-      return { kind: 'failed', why: fault instanceof Error ? fault.message : String(fault) };
+      return { kind: 'failed', ...explainFetch(fault), usesOthers };
     }
     const read = readSamlMetadata(entry, metadata, now);
-    if (isRefusal(read)) return { kind: 'failed', why: `${read.refused}: ${read.detail}` };
-    const before = kept.metadata === null ? null : readSamlMetadata(entry, kept.metadata, now);
+    if (isRefusal(read)) return { kind: 'failed', ...explainMetadata(read, metadata), usesOthers };
     const state = JSON.stringify({ metadata, fetchedAt: now.toISOString() } satisfies Kept);
     await catalogue.saveConnection({ id: entry.id, type: 'saml', state, createdAt: now });
     const trusted = before === null || isRefusal(before) ? [] : before.idp.certificates;
     const { added, removed } = compareCertificates(trusted, read.idp.certificates);
-    if (added.length + removed.length === 0) return { kind: 'same' };
-    log.warn({ connection: entry.id, added, removed }, 'connection.certificates-changed');
-    return { kind: 'changed', added, removed };
+    return added.length + removed.length === 0 ? { kind: 'same' } : { kind: 'changed', added, removed };
   };
 
   return {
     async of(entry) {
-      let kept = await keptOf(entry);
+      const kept = await keptOf(entry);
       const age = clock.now().getTime() - Date.parse(kept.fetchedAt ?? NEVER);
-      if (entry.metadataUrl !== undefined && age > REFETCH_AFTER_MS) {
-        const refreshed = await refresh(entry);
-        // What is known goes on being used while the provider does not answer, until it expires by its own word.
-        if (refreshed.kind === 'failed') {
-          log.warn({ connection: entry.id, why: refreshed.why }, 'connection.not-refreshed');
-        }
-        kept = await keptOf(entry);
+      if (entry.metadataUrl === undefined || age <= REFETCH_AFTER_MS) return stateOf(entry, kept);
+      const connection = entry.id;
+      const refreshed = await refresh(entry);
+      if (refreshed.kind === 'changed') {
+        const { added, removed } = refreshed;
+        log.warn({ connection, added, removed }, 'connection.certificates-changed');
       }
-      return { ...(await keysOf(entry)), ...kept };
+      // What is known goes on being used while the provider does not answer, until it expires by its own word.
+      const failure = refreshed.kind === 'failed' ? refreshed.why : null;
+      if (failure !== null) log.warn({ connection, why: failure }, 'connection.not-refreshed');
+      return stateOf(entry, await keptOf(entry), failure);
     },
+    kept: async (entry) => stateOf(entry, await keptOf(entry)),
     refresh,
   };
 }

@@ -29,7 +29,10 @@ export async function depart(
   const forced = order.forced === true || house.cookies.signedOutHere(ctx);
   const begun = await house.connections.begin({ ...order, forced });
   if ('refused' in begun) {
-    house.log.warn({ connection: settings.id, detail: begun.detail }, 'upstream.not-reached');
+    house.log.warn(
+      { connection: settings.id, detail: begun.detail, requestId: ctx.state['requestId'] },
+      'upstream.not-reached',
+    );
     return showRefusal(house, ctx, explainArrival(begun.refused, settings.name), signInPageOf(order.continueAt));
   }
   house.cookies.bindAttempt(ctx, order.continueAt, begun.cookie);
@@ -102,7 +105,10 @@ export async function land(house: House, ctx: Context, signedInAs: string | null
     }
     case 'refused': {
       house.metrics.signIn(`upstream-${outcome.why}`);
-      house.log.warn({ connection: attempt.connectionId, why: outcome.why }, 'upstream.refused');
+      house.log.warn(
+        { connection: attempt.connectionId, why: outcome.why, requestId: ctx.state['requestId'] },
+        'upstream.refused',
+      );
       const explained = explainRefusal(outcome.why, name);
       const message = outcome.reason ?? explained.message;
       await showRefusal(house, ctx, { ...explained, message }, signInPageOf(attempt.continueAt));

@@ -48,10 +48,53 @@ test('an account made by command can sign in at the running server, and is found
   const shown = await Promise.all(
     ['carol', 'CAROL@example.test', account.id].map((name) => here('account', 'show', name, '--json')),
   );
-  expect(shown.map((each) => each.json())).toEqual([account, account, account]);
+  const alone = { ...account, connections: [] };
+  expect(shown.map((each) => each.json())).toEqual([alone, alone, alone]);
   const listed = (await here('account', 'list', '--json')).json();
   expect(listed).toHaveLength(3);
   expect(listed).toContainEqual(account);
+});
+
+test('an address that nobody confirmed finds nobody, and says whose accounts show it', async () => {
+  const { core, here } = await commandWorld();
+  for (const username of ['mira', 'mira-2']) {
+    await core.accounts.create({ username, email: 'mira@pinwhistle.test', emailIdentifies: false });
+  }
+  const refused = await here('sign-out', '--account', 'Mira@pinwhistle.test', '--yes');
+  expect(refused).toMatchObject({ code: 2, stdout: '' });
+  expect(refused.stderr).toMatch(
+    /^curfew: 2 accounts show "Mira@pinwhistle\.test", but nobody has confirmed that it is theirs: (mira, mira-2|mira-2, mira)$/m,
+  );
+  expect(refused.stderr).toContain('fix: name the account by username or id');
+  expect((await here('account', 'show', 'nobody@pinwhistle.test')).stderr).toContain('there is no account');
+});
+
+test('an account says through which connections it comes', async () => {
+  const { core, here } = await commandWorld();
+  const made = await core.accounts.create({
+    username: 'mira',
+    email: 'mira@pinwhistle.test',
+    identityFor: () =>
+      core.connections.identities.recordOf({
+        connectionId: 'company',
+        subject: 'p-104',
+        authenticatedAt: null,
+        upstreamSession: null,
+        logoutName: null,
+        claims: { email: 'mira@pinwhistle.test', emailVerified: true, groups: [] },
+        amr: [],
+        logout: null,
+        once: null,
+      }),
+  });
+  expect(made).toHaveProperty('account');
+  expect((await here('account', 'show', 'mira', '--json')).json()).toMatchObject({
+    username: 'mira',
+    connections: [{ id: 'company', name: 'mira@pinwhistle.test', lastUsedAt: INSTANT }],
+  });
+  expect((await here('account', 'show', 'mira')).stdout).toMatch(
+    /^comes through +company as mira@pinwhistle\.test, last \d{4}-/m,
+  );
 });
 
 test('without a password and without a terminal the account is made, and stderr says what it lacks', async () => {
@@ -60,7 +103,7 @@ test('without a password and without a terminal the account is made, and stderr 
   const made = await here('account', 'create', '--username', 'dave', '--email', 'dave@example.test');
   expect(made.code).toBe(0);
   expect(made.stderr).toContain('No password was given');
-  expect(made.stdout).toMatch(/^password set +no password$/m);
+  expect(made.stdout).toMatch(/^password +none$/m);
 
   const refused = await here('account', 'set-password', 'dave', '--yes');
   expect(refused.code).toBe(2);

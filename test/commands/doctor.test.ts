@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, renameSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
+import { startUpstream } from '../support/upstream-idp.ts';
 import { commandWorld, here as hereAlone } from './support.ts';
 
 type Check = { check: string; status: string; found: string; fix: string | null };
@@ -19,7 +20,17 @@ test('a healthy house is told so, point by point', async () => {
   expect(report.checks.filter(({ status }) => status === 'problem')).toEqual([]);
   expect(healthy).toMatchObject({ code: 0, stderr: '' });
   expect(report.ok).toBe(true);
-  const names = ['keyring', 'store', 'clock', 'signing keys', 'deliveries', 'back-channel', 'blocklist', 'issuer'];
+  const names = [
+    'keyring',
+    'store',
+    'clock',
+    'signing keys',
+    'deliveries',
+    'back-channel',
+    'connection',
+    'blocklist',
+    'issuer',
+  ];
   for (const name of names)
     expect([name, of(report, name)]).toEqual([name, [expect.objectContaining({ status: 'ok', fix: null })]]);
   expect(of(report, 'configuration')).toContainEqual(
@@ -65,6 +76,30 @@ test('what is wrong is named with its fix, and ends with 1', async () => {
     { status: 'warning', found: expect.stringContaining('1 dead letter') },
   ]);
   expect(of(report, 'issuer')).toMatchObject([{ status: 'warning', found: expect.stringContaining('ECONNREFUSED') }]);
+});
+
+test('each connection has a line, and one that nobody can sign in through is a problem', async () => {
+  const acme = await startUpstream({ name: 'Acme' });
+  onTestFinished(() => acme.stop());
+  const { here } = await commandWorld({
+    configuration: {
+      connections: [
+        { id: 'acme', type: 'oidc', name: 'Acme', issuer: acme.issuer, client_id: 'curfew' },
+        { id: 'corp', type: 'saml', name: 'Corp', metadataUrl: `${acme.issuer}/no-metadata` },
+      ],
+    },
+  });
+  const ended = await here('doctor', '--json');
+  expect(ended).toMatchObject({ code: 1, stderr: '' });
+  expect(of(ended.json(), 'connection')).toEqual([
+    { check: 'connection', status: 'ok', found: expect.stringContaining('acme'), fix: null },
+    {
+      check: 'connection',
+      status: 'problem',
+      found: expect.stringMatching(/^corp: metadata: cannot be fetched: .*status 404/),
+      fix: expect.stringMatching(/^curfew connection test corp; see that metadataUrl/),
+    },
+  ]);
 });
 
 test('a keyring that others can read, or that belongs elsewhere, is a problem', async () => {

@@ -14,6 +14,19 @@ test('everything that is wrong with a configuration is told at once, before anyt
   expect(refused.stderr).toContain('clients[0].clientSecretFile');
 });
 
+test('neither a command nor the server starts with metadata that nobody could be believed by', async () => {
+  const { file, folder, stopServer } = await commandWorld();
+  await stopServer();
+  file('corp.xml', '<x/>');
+  const connections = [{ id: 'corp', type: 'saml', name: 'Corp', metadataFile: './corp.xml' }];
+  const wrong = file('wrong.yaml', JSON.stringify({ connections }));
+  for (const words of [['serve'], ['doctor'], ['connection', 'test', 'corp']]) {
+    const refused = await curfew([...words, '--config', wrong], { cwd: folder });
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('connections[0].metadataFile: cannot be used: not-metadata');
+  }
+});
+
 test('over data without its keyring nothing is written', async () => {
   const { run, config, database, stopServer } = await commandWorld();
   await stopServer();

@@ -322,6 +322,7 @@ test('a provider that declines, or does not answer, is said to, and the other wa
   await other.press('Continue with Acme');
   expect(other.page.status).toBe(503);
   expect(other.page.text).toContain('Acme does not answer right now.');
+  expect(it.logged.findLast((line) => line.includes('upstream.not-reached'))).toMatch(/"requestId":"[\w-]{16,}"/);
   await other.open('/sign-in');
   await other.press('Sign in', { username: it.alice.username, password: it.alice.password });
   expect(other.path).toBe('/account');

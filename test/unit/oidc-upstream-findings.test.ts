@@ -107,6 +107,21 @@ test.each<[string, Behaviour, string, string]>([
   expect((await findings(behaviour))[about]).toContain(says);
 });
 
+test('whatever keeps people from signing in comes with a remedy', async () => {
+  const upstream = await startUpstream({
+    behaviour: having({
+      id_token_signing_alg_values_supported: ['HS256'],
+      response_types_supported: ['id_token'],
+      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+    }),
+  });
+  const connection = connect(upstream);
+  ended.push(connection.close, upstream.stop);
+  const problems = (await connection.provider.test()).filter(({ level }) => level === 'problem');
+  expect(problems).toHaveLength(3);
+  for (const { fix } of problems) expect(fix).toMatch(/^(have it|name) /);
+});
+
 test('is asked anew, whatever is kept', async () => {
   const upstream = await startUpstream();
   const connection = connect(upstream);
@@ -114,6 +129,11 @@ test('is asked anew, whatever is kept', async () => {
   expect((await connection.provider.test())[0]).toMatchObject({ about: 'discovery', level: 'good' });
   await upstream.goDown();
   expect(await connection.provider.test()).toEqual([
-    { about: 'discovery', level: 'problem', says: expect.stringContaining('cannot be reached') as string },
+    {
+      about: 'discovery',
+      level: 'problem',
+      says: expect.stringContaining('cannot be reached') as string,
+      fix: expect.stringContaining('see that the provider runs') as string,
+    },
   ]);
 });

@@ -6,6 +6,7 @@
  */
 import type { ServerMetadata } from 'openid-client';
 
+import { REACH } from '../protocol.ts';
 import { authenticationMethod, type Provider } from './provider.ts';
 import { ProviderFailure } from './refusals.ts';
 import { SIGNING_ALGORITHMS } from './signed-token.ts';
@@ -27,6 +28,8 @@ export type Finding = {
   /** `problem`: nobody can sign in. `notice`: something the operator should know. */
   readonly level: 'good' | 'notice' | 'problem';
   readonly says: string;
+  /** With every problem: what to do about it. */
+  readonly fix?: string;
 };
 
 export async function examine(provider: Provider): Promise<readonly Finding[]> {
@@ -49,7 +52,7 @@ async function examineKeys({ keys }: Provider): Promise<Finding> {
     const count = (await keys.get()).length;
     return count > 0
       ? { about: 'signing-keys', level: 'good', says: `Signing keys answer; ${count} can be used.` }
-      : { about: 'signing-keys', level: 'problem', says: 'Of the published keys, none can verify a signature.' };
+      : bad('signing-keys', 'Of the published keys, none can verify a signature.', ASK);
   } catch (error) {
     return failed('signing-keys', error);
   }
@@ -62,10 +65,18 @@ function examineSignIn({ upstream }: Provider, metadata: ServerMetadata): readon
   const unknown = asked.filter((scope) => says('scopes_supported', [scope]) === false);
   return [
     says('id_token_signing_alg_values_supported', SIGNING_ALGORITHMS) === false
-      ? bad('signing-algorithm', 'ID Tokens are signed with none of the algorithms that are accepted.')
+      ? bad(
+          'signing-algorithm',
+          'ID Tokens are signed with none of the algorithms that are accepted.',
+          `have it sign with one of ${SIGNING_ALGORITHMS.join(', ')}`,
+        )
       : good('signing-algorithm', 'ID Tokens are signed with an algorithm that is accepted.'),
     says('response_types_supported', ['code']) === false || says('response_modes_supported', ['query']) === false
-      ? bad('code-flow', 'It does not say that it answers with a code in the query.')
+      ? bad(
+          'code-flow',
+          'It does not say that it answers with a code in the query.',
+          'have it allow the authorization code flow for this client',
+        )
       : good('code-flow', 'It answers with a code in the query.'),
     says('code_challenge_methods_supported', ['S256']) === true
       ? good('pkce', 'It supports PKCE with S256.')
@@ -74,8 +85,15 @@ function examineSignIn({ upstream }: Provider, metadata: ServerMetadata): readon
           'It does not say that it supports PKCE with S256. It is sent all the same; nonces bind the answer.',
         ),
     says('token_endpoint_auth_methods_supported', [method]) === false
-      ? bad('client-authentication', `It does not accept ${method} at its token endpoint.`)
-      : good('client-authentication', `Curfew authenticates with ${method}.`),
+      ? bad(
+          'client-authentication',
+          `It does not accept ${method} at its token endpoint.`,
+          method === 'none' ? 'name the secret it gave out in clientSecretFile' : `have it accept ${method}`,
+        )
+      : good(
+          'client-authentication',
+          `Curfew authenticates with ${method}. ${method === 'none' ? 'The redirect address is' : 'The secret and the redirect address are'} first tried at a sign-in.`,
+        ),
     unknown.length > 0
       ? note('scopes', `It does not list ${unknown.join(', ')} among its scopes.`)
       : good('scopes', `Curfew asks for ${[...new Set(asked)].join(', ')}.`),
@@ -130,10 +148,12 @@ function createSayer(metadata: ServerMetadata) {
 
 function failed(about: Finding['about'], error: unknown): Finding {
   if (!(error instanceof ProviderFailure)) throw error;
-  const verb = error.refused === 'provider-unreachable' ? 'cannot be reached' : 'cannot be used';
-  return bad(about, `It ${verb}: ${error.message}.`);
+  if (error.refused === 'provider-unreachable') return bad(about, `It cannot be reached: ${error.message}.`, REACH);
+  const issuer = 'see that issuer is to the letter what the provider calls itself, without /.well-known/…';
+  return bad(about, `It cannot be used: ${error.message}.`, about === 'discovery' ? issuer : ASK);
 }
 
 const good = (about: Finding['about'], says: string): Finding => ({ about, level: 'good', says });
 const note = (about: Finding['about'], says: string): Finding => ({ about, level: 'notice', says });
-const bad = (about: Finding['about'], says: string): Finding => ({ about, level: 'problem', says });
+const bad = (about: Finding['about'], says: string, fix: string): Finding => ({ about, level: 'problem', says, fix });
+const ASK = 'ask whoever runs the provider';

@@ -72,13 +72,22 @@ export function createProvider({
   const discover = async (): Promise<ServerMetadata> => {
     // Given the whole address, the library leaves the issuer to us: it would let some well-known hosts differ, and all by
     // a slash, while tokens are compared with what is configured.
+    let status = 200;
     const metadata = await discovery(document, upstream.clientId, undefined, None(), {
-      [customFetch]: ask,
+      [customFetch]: async (url, options) => {
+        const answer = await ask(url, options);
+        ({ status } = answer);
+        return answer;
+      },
       execute: insecurely,
     })
       .then((configuration) => configuration.serverMetadata())
       .catch((error: unknown) => {
-        throw ProviderFailure.in(error) ?? new ProviderFailure('provider-unusable', said(error), { cause: error });
+        const why = status === 200 ? said(error) : `answered with status ${status}`;
+        throw (
+          ProviderFailure.in(error) ??
+          new ProviderFailure('provider-unusable', `${document.href}: ${why}`, { cause: error })
+        );
       });
     if (metadata.issuer !== upstream.issuer) {
       throw new ProviderFailure(

@@ -68,6 +68,13 @@ export function parseMetadata(needs: MetadataNeeds): ProviderMetadata | SamlRefu
   };
 }
 
+/** The identity providers that a document describes, by entity ID. For an operator who has named another one. */
+export function identityProvidersIn(document: string): string[] {
+  const admitted = admitBytes(Buffer.from(document, 'utf8'), METADATA_LIMITS);
+  if (isRefusal(admitted)) return [];
+  return providersUnder(admitted.root).flatMap(({ entity }) => attribute(entity, 'entityID')?.slice(0, 200) ?? []);
+}
+
 /** What changed in a provider's signing certificates, as SHA-256 fingerprints. What is no certificate is not counted. */
 export function compareCertificates(
   before: readonly string[],
@@ -96,15 +103,20 @@ function chooseProvider(root: Element, entityId: string | undefined): Chosen | S
   if (!['EntityDescriptor', 'EntitiesDescriptor'].some((name) => isNamed(root, MD, name))) {
     return refuse('not-metadata', 'the document is no SAML metadata');
   }
-  const providers = entitiesOf(root)
-    .flatMap((entity) => childrenNamed(entity, MD, 'IDPSSODescriptor').map((role) => ({ entity, role })))
-    .filter(({ role }) => (attribute(role, 'protocolSupportEnumeration') ?? '').split(/[ \t\r\n]+/).includes(SAMLP))
-    .filter(({ entity }) => entityId === undefined || attribute(entity, 'entityID') === entityId);
+  const providers = providersUnder(root).filter(
+    ({ entity }) => entityId === undefined || attribute(entity, 'entityID') === entityId,
+  );
   const [provider, another] = providers;
   if (provider === undefined) return refuse('no-identity-provider', 'the metadata describes no such identity provider');
   return another === undefined
     ? provider
     : refuse('several-identity-providers', 'the metadata describes several identity providers that could be meant');
+}
+
+function providersUnder(root: Element): Chosen[] {
+  return entitiesOf(root)
+    .flatMap((entity) => childrenNamed(entity, MD, 'IDPSSODescriptor').map((role) => ({ entity, role })))
+    .filter(({ role }) => (attribute(role, 'protocolSupportEnumeration') ?? '').split(/[ \t\r\n]+/).includes(SAMLP));
 }
 
 function entitiesOf(element: Element): Element[] {

@@ -70,6 +70,7 @@ type QueryRefusal = 'duplicate-parameter' | 'unexpected-parameter' | 'malformed-
 
 /** Said of metadata. */
 type MetadataRefusal =
+  | 'metadata-not-fetched'
   | 'not-metadata'
   | 'no-identity-provider'
   | 'several-identity-providers'
