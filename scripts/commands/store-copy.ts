@@ -52,6 +52,8 @@ const CALLED: Readonly<Record<Kind, string>> = {
   signingKeys: 'signing keys',
   clientSessions: 'client sessions',
   deliveries: 'deliveries',
+  mails: 'mails',
+  events: 'events',
   artifacts: 'sessions and tokens',
   failures: 'failed sign-ins',
   attempts: 'sign-in attempts',

@@ -6,6 +6,9 @@
  *
  * Faults are thrown as StoreUnavailable; expected refusals are values.
  */
+import type { CredentialRepository } from './credentials.ts';
+import type { JournalRepository } from './journal.ts';
+import type { OutboxRepository } from './outbox.ts';
 import type {
   AccountIdentifiers,
   AccountRecord,
@@ -46,6 +49,8 @@ export type Store = {
   readonly artifacts: ArtifactRepository;
   readonly revocations: RevocationRepository;
   readonly deliveries: DeliveryRepository;
+  readonly outbox: OutboxRepository;
+  readonly journal: JournalRepository;
   readonly transfer: TransferRepository;
   /** Resolves when a read and a durable write both work. */
   ping(): Promise<void>;
@@ -54,8 +59,9 @@ export type Store = {
   /**
    * Deletes what nobody needs any more, at most `limit` rows of each kind at a time: artifacts that have expired; a
    * Sign-out over 90 days old, complete and with every Delivery delivered, with all it ended and delivered; Grants and
-   * browser Sessions raised over 800 days ago, when no Sign-out of them is pending and nothing is left that bears them.
-   * Whoever has not ended or was not told stays, however old, and so does every other raised scope.
+   * browser Sessions raised over 800 days ago, when no Sign-out of them is pending and nothing is left that bears them;
+   * mails sent, and those that could not be, queued over 90 days ago. Whoever has not ended or was not told stays, however
+   * old, and so does every other raised scope.
    */
   sweep(options: { readonly now: Date; readonly limit: number }): Promise<Swept>;
   close(): Promise<void>;
@@ -91,7 +97,7 @@ export type SignOutRequest = Omit<SignOutRecord, 'status' | 'epochBefore' | 'spa
 export type Page = { readonly after?: string | undefined; readonly limit: number };
 
 /** Accounts, their credentials, and what is counted against those who guess. */
-export type AccountRepository = {
+export type AccountRepository = CredentialRepository & {
   insert(
     account: AccountRecord,
     identifiers: AccountIdentifiers,
@@ -105,24 +111,49 @@ export type AccountRepository = {
   count(): Promise<number>;
   /**
    * Sets a password; with `signOut` the new hash, the raised epoch and the pending Sign-out are one atomic write.
-   * `expected` makes it a compare-and-set on the present hash: `stale` when another change came first.
+   * `expected` makes it a compare-and-set on the present hash, null for none: `stale` when another change came first.
+   * `accountEpoch`: what the account's epoch was when this was decided; `stale` as well when a Sign-out has raised it since.
    */
   setPassword(change: {
     readonly accountId: string;
     readonly hash: string;
     readonly changedAt: Date;
-    readonly expected?: string;
+    readonly expected?: string | null;
+    readonly accountEpoch?: number | undefined;
     readonly signOut?: SignOutRequest;
   }): Promise<'set' | 'stale' | 'unknown'>;
   /**
-   * The status and its Sign-out are one atomic write. Deleting erases identifiers, Identities, sealed data and password
-   * with it.
+   * The status and its Sign-out are one atomic write. Deleting erases identifiers, Identities, Credentials, sealed data
+   * and password with it.
    */
   setStatus(change: {
     readonly accountId: string;
     readonly status: AccountRecord['status'];
     readonly signOut?: SignOutRequest;
   }): Promise<'set' | 'unknown'>;
+
+  /**
+   * Replaces both identifiers as one; `expected` makes it a compare-and-set on what is kept of the present ones. The new
+   * ones are taken in the same write.
+   */
+  identify(change: {
+    readonly accountId: string;
+    readonly expected: Pick<AccountRecord, 'sealedUsername' | 'sealedEmail'>;
+    readonly sealedUsername: string;
+    readonly sealedEmail: string;
+    readonly emailVerifiedAt: Date | null;
+    readonly identifiers: AccountIdentifiers;
+  }): Promise<'set' | 'stale' | 'unknown' | 'username-taken' | 'email-taken'>;
+  /**
+   * From now on a password that was set no later than `at` lets nobody in; the Sign-out that goes with it is the same
+   * write. The later instant stays.
+   */
+  requirePasswordReset(change: {
+    readonly accountId: string;
+    readonly at: Date;
+    readonly signOut?: SignOutRequest;
+  }): Promise<'set' | 'unknown'>;
+  setLocale(change: { readonly accountId: string; readonly locale: string }): Promise<void>;
 
   /** The account that this Identity may sign in, whatever its status. */
   findByIdentity(

@@ -80,6 +80,12 @@ export type AccountRecord = {
   readonly sealedUsername: string;
   readonly sealedEmail: string;
   readonly password: { readonly hash: string; readonly changedAt: Date } | null;
+  /** A password set no later than this lets nobody in until it is replaced; null when none was ever demanded. */
+  readonly passwordResetRequiredAt: Date | null;
+  /** Null: nobody has shown that mail to this address reaches the person. */
+  readonly emailVerifiedAt: Date | null;
+  /** The language to write to the person in (BCP 47); null when it is not known. */
+  readonly locale: string | null;
   readonly createdAt: Date;
 };
 

@@ -8,6 +8,9 @@
  */
 import { createHash } from 'node:crypto';
 
+import type { CredentialRecord } from './credentials.ts';
+import type { EventRecord } from './journal.ts';
+import type { MailRecord } from './outbox.ts';
 import type {
   AccountRecord,
   Actor,
@@ -43,6 +46,8 @@ export type RowOf = {
     readonly email: string | null;
     /** In the order in which they were linked, and by subject where that is the same. */
     readonly identities: readonly Omit<IdentityRecord, 'accountId'>[];
+    /** In the order in which they were added, and by id where that is the same. */
+    readonly credentials: readonly Omit<CredentialRecord, 'accountId'>[];
   };
   readonly clients: Omit<ClientRecord, 'metadata'> & {
     /** JSON, as it was written. */
@@ -64,6 +69,12 @@ export type RowOf = {
     readonly leaseUntil: Date | null;
     readonly fence: number;
   };
+  readonly mails: MailRecord & {
+    /** Null when nobody holds it. */
+    readonly leaseUntil: Date | null;
+    readonly fence: number;
+  };
+  readonly events: EventRecord;
   readonly artifacts: {
     /** The key in hexadecimal. */
     readonly id: string;
@@ -109,6 +120,8 @@ export const KINDS = [
   'signingKeys',
   'clientSessions',
   'deliveries',
+  'mails',
+  'events',
   'artifacts',
   'failures',
   'attempts',

@@ -6,6 +6,7 @@ import { startServer } from '../../src/server.ts';
 import { KINDS } from '../../src/store/transfer.ts';
 import { signOutFromApp } from '../journeys/sign-out-from-app.ts';
 import type { Tokens } from '../support/client.ts';
+import { credential, event, mail } from '../support/records.ts';
 import { asking, contents, ENGINES, newPlace, type Place, placeOf, unfinished } from './places.ts';
 import { atTerminal, type CommandWorld, commandWorld, here as hereAlone } from './support.ts';
 
@@ -51,8 +52,11 @@ async function furnished() {
   const dave = await person('dave');
   const davesTokens = await player.signIn(dave);
   await world.core.fanOut.stop();
-  const { catalogue } = world.core.store;
+  const { accounts, catalogue, journal, outbox } = world.core.store;
   await catalogue.saveConnection({ id: 'acme', type: 'oidc', state: '{}', createdAt: new Date() });
+  await accounts.addCredential(credential('key', erin.id), { most: 1 });
+  await outbox.enqueue([mail('refused', { accountId: erin.id, status: 'rejected', nextAttemptAt: null })]);
+  await journal.append([event('noted', { accountId: erin.id })]);
   const receipt = await dave.signOutOfAllDevices();
   await world.stopServer();
   const tokens = { kept, away, television, ofCinema, ended, leaving, davesTokens };

@@ -12,10 +12,14 @@ import { catalogueConformance } from './conformance/catalogue.ts';
 import { clientSessionsConformance } from './conformance/client-sessions.ts';
 import { closingConformance } from './conformance/closing.ts';
 import { copyingConformance } from './conformance/copying.ts';
+import { credentialsConformance } from './conformance/credentials.ts';
 import { deliveriesConformance } from './conformance/deliveries.ts';
 import { fanOutConformance } from './conformance/fan-out.ts';
 import { federationConformance } from './conformance/federation.ts';
 import { housekeepingConformance } from './conformance/housekeeping.ts';
+import { identifiersConformance } from './conformance/identifiers.ts';
+import { journalConformance } from './conformance/journal.ts';
+import { outboxConformance } from './conformance/outbox.ts';
 import { sharingConformance } from './conformance/sharing.ts';
 import { signOutsConformance } from './conformance/sign-outs.ts';
 import { sparingConformance } from './conformance/sparing.ts';
@@ -58,6 +62,8 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreDat
   const test = storeTest(makeStore);
   describe(name, () => {
     describe('accounts', () => accountsConformance(test));
+    describe('identifiers, resets and languages', () => identifiersConformance(test));
+    describe('credentials', () => credentialsConformance(test));
     describe('throttling', () => throttlingConformance(test));
     describe('the catalogue', () => catalogueConformance(test));
     describe('artifacts', () => artifactsConformance(test));
@@ -68,6 +74,8 @@ export function storeConformance(name: string, makeStore: () => Promise<StoreDat
     describe('client sessions', () => clientSessionsConformance(test));
     describe('fan-out', () => fanOutConformance(test));
     describe('deliveries', () => deliveriesConformance(test));
+    describe('the outbox', () => outboxConformance(test));
+    describe('the journal', () => journalConformance(test));
     describe('housekeeping', () => housekeepingConformance(test));
     describe('sharing', () => sharingConformance(test));
     describe('transfer', () => transferConformance(test));

@@ -9,8 +9,10 @@ import {
   at,
   client,
   clientSession,
+  credential,
   day,
   identifiers,
+  mail,
   signOutOf,
   start,
 } from '../support/records.ts';
@@ -83,6 +85,37 @@ describe('fifty at once on one scope', () => {
     const kept = await stores[2]?.accounts.find('alice');
     expect(kept?.status).toBe('disabled');
     expect(kept?.password?.hash).toMatch(/^new-/);
+  });
+
+  test('an account’s credentials, its language and its sign-outs: none is lost to another', async () => {
+    const fresh = await freshDatabase();
+    const stores = await handles(fresh);
+    await stores[0]?.accounts.insert(account('alice'), identifiers('alice'));
+    await stores[0]?.accounts.addCredential(credential('totp', 'alice', { kind: 'totp' }), { most: 1 });
+    const answers = await atOnce<unknown>(TIMES, stores, ({ accounts, revocations }, nth) => {
+      if (nth % 5 === 0) return revocations.signOut(signOutOf(`of-${nth}`, 'account:alice'));
+      if (nth % 5 === 1) return accounts.addCredential(credential(`key-${nth}`, 'alice'), { most: TIMES });
+      if (nth % 5 === 2) return accounts.setLocale({ accountId: 'alice', locale: `x-${nth}` });
+      const used = { kind: 'trusted-browser', createdAt: at(nth) } as const;
+      if (nth % 5 === 3) return accounts.addCredential(credential(`browser-${nth}`, 'alice', used), { most: 3 });
+      return accounts.changeCredential({
+        id: 'totp',
+        accountId: 'alice',
+        revision: 0,
+        sealed: `sealed:${nth}`,
+        usedAt: at(nth),
+      });
+    });
+    expect(answers.filter((answer) => answer === 'added')).toHaveLength((2 * TIMES) / 5);
+    expect(answers.filter((answer) => answer === true)).toHaveLength(1);
+    expect(await stores[1]?.revocations.epochs(['account:alice'])).toEqual({ 'account:alice': TIMES / 5 });
+    expect(await stores[1]?.revocations.pendingSignOuts(TIMES)).toHaveLength(TIMES / 5);
+    const kept = (await stores[2]?.accounts.credentialsOf('alice')) ?? [];
+    const counted = Map.groupBy(kept, ({ kind }) => kind);
+    expect(counted.get('passkey')).toHaveLength(TIMES / 5);
+    expect(counted.get('trusted-browser')).toHaveLength(3);
+    expect(counted.get('totp')).toMatchObject([{ revision: 1, sealed: expect.stringMatching(/^sealed:\d+$/) }]);
+    expect((await stores[3]?.accounts.find('alice'))?.locale).toMatch(/^x-\d+$/);
   });
 
   test('sign-outs that come while others are leased and completed: each is completed once, and the last raise stands', async () => {
@@ -162,6 +195,63 @@ describe('fifty at once on one row', () => {
     );
     expect(answers.filter((answer) => answer === 'inserted')).toHaveLength(1);
     expect(await stores[0]?.accounts.count()).toBe(1);
+  });
+
+  test('a name that everybody wants is let go of by one and taken by one, and nobody loses their own', async () => {
+    const fresh = await freshDatabase();
+    const stores = await handles(fresh);
+    for (const nth of upTo(TIMES)) {
+      await stores[0]?.accounts.insert(account(`person-${nth}`), identifiers(`person-${nth}`));
+    }
+    const answers = await atOnce(TIMES, stores, ({ accounts }, index) => {
+      const nth = index + 1;
+      return accounts.identify({
+        accountId: `person-${nth}`,
+        expected: account(`person-${nth}`),
+        sealedUsername: 'sealed:new',
+        sealedEmail: 'sealed:new',
+        emailVerifiedAt: null,
+        // The first gives up what all the others ask for.
+        identifiers:
+          nth === 1 ? identifiers('free') : { username: identifiers('person-1').username, email: `own-${nth}` },
+      });
+    });
+    expect(answers[0]).toBe('set');
+    // Whoever asked before the first had let go of it may all have been refused.
+    const set = answers.slice(1).filter((answer) => answer === 'set').length;
+    expect(set).toBeLessThanOrEqual(1);
+    expect(answers.filter((answer) => answer === 'username-taken')).toHaveLength(TIMES - 1 - set);
+    const wanted = await stores[0]?.accounts.findByIdentifier(identifiers('person-1').username);
+    expect(wanted === null ? 0 : 1).toBe(set);
+    for (const nth of upTo(TIMES).slice(1)) {
+      const own = answers[nth - 1] === 'set' ? `own-${nth}` : identifiers(`person-${nth}`).email;
+      expect((await stores[1]?.accounts.findByIdentifier(own))?.id).toBe(`person-${nth}`);
+    }
+  });
+
+  test('each mail is queued once and held by one', async () => {
+    const fresh = await freshDatabase();
+    const stores = await handles(fresh);
+    const mails = upTo(TIMES).map((nth) => mail(`mail-${nth}`, { nextAttemptAt: at(-nth) }));
+    const queued = await atOnce(TIMES, stores, ({ outbox }, nth) => outbox.enqueue(mails.slice(nth % 7)));
+    expect(queued.reduce((sum, each) => sum + each)).toBe(TIMES);
+    const claims = await atOnce(TIMES, stores, ({ outbox }) =>
+      outbox.claim({ now: start, leaseUntil: at(60), limit: 3 }),
+    );
+    const held = claims.flat();
+    expect(held.map(({ id }) => id).sort()).toEqual(mails.map(({ id }) => id).sort());
+    for (const leases of claims) {
+      expect(leases.length).toBeLessThanOrEqual(3);
+      const due = leases.map(({ nextAttemptAt }) => nextAttemptAt?.getTime() ?? 0);
+      expect(due).toEqual(ascending(due));
+    }
+    const settled = await atOnce(TIMES, stores, ({ outbox }, nth) => {
+      const { id = '', fence = 0 } = held[nth % 2] ?? {};
+      const told = { attempts: 1, nextAttemptAt: null, lastAttemptAt: start, lastOutcome: 'accepted' };
+      return outbox.settle({ id, fence, status: 'sent', ...told });
+    });
+    expect(settled.filter((each) => each)).toHaveLength(2);
+    expect(await stores[0]?.outbox.counts()).toMatchObject({ pending: TIMES - 2, sent: 2 });
   });
 
   test('a pending sign-out has one holder', async () => {

@@ -109,14 +109,13 @@ describe('a database that is left as it is', () => {
 
   test('an older schema, but for a migration: whoever opens it is told how to', async () => {
     const fresh = await freshDatabase();
-    // Below the first there is none yet: what stands for it is a number that no program wrote.
-    await present(fresh, SCHEMA_VERSION - 0.5);
+    await present(fresh, SCHEMA_VERSION - 1);
     const before = await everything(fresh);
     const refusal = await refusalOf(openMongoStore, fresh.address);
     expect(refusal).toBeInstanceOf(StoreUnusable);
     expect(refusal.message).toContain('npx curfew store migrate');
     expect(await everything(fresh)).toEqual(before);
-    expect(await migrateMongoStore(fresh.address)).toMatchObject({ to: SCHEMA_VERSION });
+    expect(await migrateMongoStore(fresh.address)).toMatchObject({ from: SCHEMA_VERSION - 1, to: SCHEMA_VERSION });
     const store = await fresh.open();
     expect(await store.accounts.find('alice')).toEqual(account('alice'));
   });

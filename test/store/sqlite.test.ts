@@ -21,10 +21,14 @@ import {
   artifact,
   at,
   clientSession,
+  credential,
   day,
   delivery,
   digest,
+  event,
   identifiers,
+  identity,
+  mail,
   signOutOf,
   start,
   year,
@@ -287,6 +291,32 @@ describe('SQLite', () => {
       );
     });
 
+    /** Takes the file back to where the step before the present one left it. */
+    const UNDO_4 = `
+      DROP TABLE credentials; DROP TABLE mails; DROP TABLE events;
+      ALTER TABLE accounts DROP COLUMN password_reset_required_at; ALTER TABLE accounts DROP COLUMN email_verified_at;
+      ALTER TABLE accounts DROP COLUMN locale; PRAGMA user_version = 3;`;
+    const schema = () =>
+      look((database) =>
+        database.prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' ORDER BY name").all(),
+      );
+
+    test('the third number is brought up to date, and knows of its people what it knew', async () => {
+      const store = await open();
+      await store.accounts.insert(account('alice', { admin: true }), identifiers('alice'));
+      await store.accounts.linkIdentity(identity('corp:1', 'alice'));
+      await store.close();
+      const present = schema();
+      look((database) => database.exec(UNDO_4));
+      expect(schema()).not.toEqual(present);
+      const again = await open();
+      expect(schema()).toEqual(present);
+      expect(await again.accounts.findByIdentifier('index:alice')).toEqual(account('alice', { admin: true }));
+      expect(await again.accounts.identitiesOf('alice')).toEqual([identity('corp:1', 'alice')]);
+      expect(await again.accounts.addCredential(credential('key', 'alice'), { most: 1 })).toBe('added');
+      expect(await again.outbox.enqueue([mail('one')])).toBe(1);
+    });
+
     test('the first number is brought up to date with what its sign-outs ended counted', async () => {
       const store = await open();
       for (const [index, accountId] of ['alice', 'alice', 'bob'].entries()) {
@@ -297,13 +327,9 @@ describe('SQLite', () => {
       await store.revocations.signOut(signOutOf('two', 'everyone'));
       await store.revocations.fanOut({ signOut, deliveries: [], ended: ['grant-0', 'grant-1', 'grant-2'] });
       await store.close();
-      const schema = () =>
-        look((database) =>
-          database.prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' ORDER BY name").all(),
-        );
       const present = schema();
       look((database) =>
-        database.exec(`
+        database.exec(`${UNDO_4}
           DROP INDEX client_sessions_ended_account; DROP INDEX client_sessions_ended_client;
           DROP INDEX client_sessions_alive; DROP INDEX scopes_raised; DROP TABLE identities; DROP TABLE connections;
           ALTER TABLE sign_outs DROP COLUMN ended_sessions; ALTER TABLE sign_outs DROP COLUMN ended_accounts;
@@ -399,7 +425,11 @@ describe('SQLite', () => {
       );
     };
     const scans = (plans: readonly string[]) =>
-      plans.filter((plan) => /^SCAN (a|artifacts|c|client_sessions|d|deliveries|o|s|scopes|sign_outs)\b/.test(plan));
+      plans.filter((plan) =>
+        /^SCAN (a|accounts|artifacts|c|client_sessions|credentials|d|deliveries|events|mails|o|s|scopes|sign_outs)\b/.test(
+          plan,
+        ),
+      );
     const everyone = async (store: Store) => {
       for (const grantId of ['a', 'b']) {
         await store.artifacts.save(artifact(grantId, { expiresAt: at(60) }), clientSession(grantId));
@@ -455,6 +485,55 @@ describe('SQLite', () => {
       expect(scans(ending)).toEqual([]);
       const counting = await plansOf(() => store.revocations.ended('one'));
       expect(counting).toEqual([expect.stringMatching(/^SEARCH sign_outs /)]);
+    });
+
+    test('mails are found along an index, whatever is asked of them', async () => {
+      const store = await open();
+      const one = mail('one', { createdAt: at(-year) });
+      const plans = await plansOf(async () => {
+        await store.outbox.enqueue([one]);
+        const [lease] = await store.outbox.claim({ now: start, leaseUntil: at(60), limit: 5 });
+        if (lease === undefined) throw new Error('one was due');
+        await store.outbox.nextDueAt();
+        const failed = { attempts: 1, nextAttemptAt: null, lastAttemptAt: start, lastOutcome: 'timeout' };
+        await store.outbox.settle({ id: 'one', fence: lease.fence, status: 'rejected', ...failed });
+        await store.outbox.release([lease]);
+        await store.outbox.find('one');
+        await store.outbox.counts();
+        for (const filter of [{ status: 'sent' } as const, { accountId: 'alice' }]) {
+          await store.outbox.list({ ...filter, page: { limit: 5 } });
+          await store.outbox.list({ status: 'pending', ...filter, page: { after: 'a', limit: 5 } });
+        }
+        const again = { now: start, deadlineAt: at(day), limit: 500 };
+        await store.outbox.revive(again);
+        await store.outbox.revive({ ...again, ids: ['one'] });
+        await store.sweep({ now: at(day), limit: 5 });
+      });
+      for (const index of ['due', 'leased', 'status', 'account', 'over']) {
+        expect(plans.filter((plan) => plan.includes(`mails_${index}`))).not.toEqual([]);
+      }
+      expect(scans(plans)).toEqual([]);
+      expect(plans.filter((plan) => plan.includes('TEMP B-TREE'))).toEqual([]);
+    });
+
+    test('credentials and the journal are found along an index, in their order', async () => {
+      const store = await open();
+      await store.accounts.insert(account('alice'), identifiers('alice'));
+      const plans = await plansOf(async () => {
+        await store.accounts.addCredential(credential('key', 'alice'), { most: 3 });
+        const change = { id: 'key', accountId: 'alice', revision: 0, sealed: 'sealed', usedAt: start };
+        await store.accounts.changeCredential(change);
+        await store.accounts.credentialsOf('alice');
+        await store.accounts.findCredential('key');
+        await store.accounts.removeCredential({ accountId: 'alice', id: 'key' });
+        await store.journal.append([event('one')]);
+        await store.journal.eventsOf('alice', { limit: 5 });
+        await store.journal.eventsOf('alice', { after: event('one'), limit: 5 });
+        await store.accounts.setStatus({ accountId: 'alice', status: 'deleted' });
+      });
+      expect(plans.filter((plan) => plan.includes('credentials_account'))).not.toEqual([]);
+      expect(plans.filter((plan) => plan.includes('events_account'))).not.toEqual([]);
+      expect(plans.filter((plan) => plan.startsWith('SCAN') || plan.includes('TEMP B-TREE'))).toEqual([]);
     });
 
     test('is revived along an index, named or not', async () => {

@@ -3,6 +3,9 @@
  * one fixed moment, so that nothing here reads a clock.
  */
 import { createHash } from 'node:crypto';
+import type { CredentialRecord } from '../../src/store/credentials.ts';
+import type { EventRecord } from '../../src/store/journal.ts';
+import type { MailRecord } from '../../src/store/outbox.ts';
 import type { SignOutRequest } from '../../src/store/port.ts';
 import type {
   AccountIdentifiers,
@@ -39,6 +42,9 @@ export const account = (id: string, overrides: Partial<AccountRecord> = {}): Acc
   sealedUsername: `sealed:username:${id}`,
   sealedEmail: `sealed:email:${id}`,
   password: { hash: `hash:${id}:first`, changedAt: start },
+  passwordResetRequiredAt: null,
+  emailVerifiedAt: null,
+  locale: null,
   createdAt: start,
   ...overrides,
 });
@@ -55,6 +61,22 @@ export const identity = (
   sealedIdentity: `sealed:identity:${subject}`,
   linkedAt: start,
   lastUsedAt: start,
+  ...overrides,
+});
+
+/** A passkey of this account's, unless told. */
+export const credential = (
+  id: string,
+  accountId: string,
+  overrides: Partial<CredentialRecord> = {},
+): CredentialRecord => ({
+  id,
+  accountId,
+  kind: 'passkey',
+  sealed: `sealed:credential:${id}`,
+  revision: 0,
+  createdAt: start,
+  lastUsedAt: null,
   ...overrides,
 });
 
@@ -193,6 +215,31 @@ export const delivery = (id: string, overrides: Partial<DeliveryRecord> = {}): D
   lastOutcome: null,
   createdAt: start,
   deadlineAt: at(72 * hour),
+  ...overrides,
+});
+
+export const mail = (id: string, overrides: Partial<MailRecord> = {}): MailRecord => ({
+  id,
+  accountId: 'alice',
+  kind: 'password-reset',
+  sealed: `sealed:mail:${id}`,
+  status: 'pending',
+  attempts: 0,
+  nextAttemptAt: start,
+  lastAttemptAt: null,
+  lastOutcome: null,
+  createdAt: start,
+  deadlineAt: at(day),
+  ...overrides,
+});
+
+export const event = (id: string, overrides: Partial<EventRecord> = {}): EventRecord => ({
+  id,
+  at: start,
+  kind: 'password.changed',
+  accountId: 'alice',
+  actor: { kind: 'account', accountId: 'alice' },
+  sealed: `sealed:event:${id}`,
   ...overrides,
 });
 

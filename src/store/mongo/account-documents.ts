@@ -1,8 +1,9 @@
 /** An account inside the document of its scope: reading it, and the one way it changes together with a Sign-out. */
+import type { CredentialRecord } from '../credentials.ts';
 import type { SignOutRequest } from '../port.ts';
-import type { AccountRecord, IdentityRecord } from '../records.ts';
+import type { AccountIdentifiers, AccountRecord, IdentityRecord } from '../records.ts';
 import type { Models } from './database.ts';
-import type { AccountFields, IdentityFields, ScopeDocument } from './schemas.ts';
+import type { AccountFields, CredentialFields, IdentityFields, ScopeDocument } from './documents.ts';
 import { changeScope, decideSignOut } from './scopes.ts';
 
 export const keyOf = (accountId: string): string => `account:${accountId}`;
@@ -36,6 +37,9 @@ export function erased({ createdAt }: AccountFields): AccountFields {
     sealedEmail: '',
     passwordHash: null,
     passwordChangedAt: null,
+    passwordResetRequiredAt: null,
+    emailVerifiedAt: null,
+    locale: null,
     createdAt,
   };
 }
@@ -51,11 +55,38 @@ export function accountFrom(document: Pick<ScopeDocument, '_id' | 'account'> | n
     sealedUsername,
     sealedEmail,
     password: passwordHash === null ? null : { hash: passwordHash, changedAt: passwordChangedAt ?? createdAt },
+    ...laterFields(account),
     createdAt,
   };
 }
 
+/** What schema 1 did not know: null where it wrote the account and nobody has changed it since. */
+export function laterFields({
+  passwordResetRequiredAt = null,
+  emailVerifiedAt = null,
+  locale = null,
+}: Pick<AccountFields, 'passwordResetRequiredAt' | 'emailVerifiedAt' | 'locale'>) {
+  return { passwordResetRequiredAt, emailVerifiedAt, locale };
+}
+
+/** One where both are the same: an index that is unique knows no other account by it. */
+export const identifierList = ({ username, email }: AccountIdentifiers): readonly string[] => [
+  ...new Set([username, email]),
+];
+
 export function identityFields(identity: Omit<IdentityRecord, 'accountId'>): IdentityFields {
   const { subject, connectionId, sealedIdentity, linkedAt, lastUsedAt } = identity;
   return { subject, connectionId, sealedIdentity, linkedAt, lastUsedAt };
+}
+
+export function credentialFields(credential: Omit<CredentialRecord, 'accountId'>): CredentialFields {
+  const { id, kind, sealed, revision, createdAt, lastUsedAt } = credential;
+  return { id, kind, sealed, revision, createdAt, lastUsedAt };
+}
+
+/** In the order in which they were added. */
+export function credentialsIn(account: Pick<AccountFields, 'credentials'> | undefined): CredentialFields[] {
+  return (account?.credentials ?? [])
+    .map(credentialFields)
+    .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1));
 }

@@ -1,14 +1,26 @@
 /** Accounts, identifiers and throttles in MongoDB. An account lives in the document of its scope, and so does its epoch. */
 import type { AccountRepository } from '../port.ts';
-import type { AccountIdentifiers, ThrottleRecord } from '../records.ts';
+import type { AccountIdentifiers, AccountRecord, ThrottleRecord } from '../records.ts';
 import { type Database, isDuplicateKey, type Models, trusted } from './database.ts';
-import { accountFrom, changeAccount, erased, identityFields, keyOf } from './account-documents.ts';
+import {
+  accountFrom,
+  changeAccount,
+  erased,
+  identifierList,
+  identityFields,
+  keyOf,
+  laterFields,
+} from './account-documents.ts';
+import { credentialMethods } from './credentials.ts';
 import { identityMethods } from './identities.ts';
-import type { AccountFields, AttemptDocument, FailureDocument, ScopeDocument } from './schemas.ts';
+import type { AccountFields, AttemptDocument, FailureDocument, ScopeDocument } from './documents.ts';
 import { changeScope } from './scopes.ts';
 
 /** After every key that begins with `account:`. */
 const AFTER_ALL = 'account;';
+
+/** Of a deleted account nothing is changed any more. */
+const LIVING: AccountRecord['status'][] = ['active', 'disabled'];
 
 export function accountRepository(database: Database): AccountRepository {
   return {
@@ -21,18 +33,21 @@ export function accountRepository(database: Database): AccountRepository {
           sealedEmail: account.sealedEmail,
           passwordHash: account.password?.hash ?? null,
           passwordChangedAt: account.password?.changedAt ?? null,
+          ...laterFields(account),
           createdAt: account.createdAt,
-          identifiers: [...new Set([identifiers.username, identifiers.email])],
+          identifiers: identifierList(identifiers),
           ...(identity === undefined ? {} : { identities: [identityFields(identity)] }),
         };
         try {
-          return await changeScope(models, keyOf(account.id), (present) => {
-            if (present?.account !== undefined) throw new Error(`there is an account ${account.id} already`);
-            return { answer: 'inserted', change: { $set: { account: fields } } };
-          });
+          return await unlessTaken(models, account.id, identifiers, () =>
+            changeScope<'inserted'>(models, keyOf(account.id), (present) => {
+              if (present?.account !== undefined) throw new Error(`there is an account ${account.id} already`);
+              return { answer: 'inserted', change: { $set: { account: fields } } };
+            }),
+          );
         } catch (fault) {
-          if (!isDuplicateKey(fault)) throw fault;
-          return whatIsTaken(models, identifiers, fault);
+          if (isDuplicateKey(fault) && isAbout(fault, 'account.identities')) return 'identity-taken';
+          throw fault;
         }
       }),
     find: (accountId) =>
@@ -56,10 +71,11 @@ export function accountRepository(database: Database): AccountRepository {
       database.ask('count accounts', ({ scopes }) =>
         scopes.countDocuments({ ...allAccounts(''), account: trusted({ $exists: true }) }),
       ),
-    setPassword: ({ accountId, hash, changedAt, expected, signOut }) =>
+    setPassword: ({ accountId, hash, changedAt, expected, accountEpoch, signOut }) =>
       database.ask('set a password', (models) =>
-        changeAccount<'stale'>(models, accountId, signOut, (account) => {
+        changeAccount<'stale'>(models, accountId, signOut, (account, epoch) => {
           if (expected !== undefined && account.passwordHash !== expected) return 'stale';
+          if (accountEpoch !== undefined && accountEpoch !== epoch) return 'stale';
           return { 'account.passwordHash': hash, 'account.passwordChangedAt': changedAt };
         }),
       ),
@@ -70,7 +86,39 @@ export function accountRepository(database: Database): AccountRepository {
         ),
       ),
 
+    identify: ({ accountId, expected, sealedUsername, sealedEmail, emailVerifiedAt, identifiers }) =>
+      database.ask('identify an account anew', (models) =>
+        unlessTaken(models, accountId, identifiers, () =>
+          changeAccount<'stale'>(models, accountId, undefined, (account) => {
+            const stale =
+              account.sealedUsername !== expected.sealedUsername || account.sealedEmail !== expected.sealedEmail;
+            if (stale) return 'stale';
+            return {
+              'account.sealedUsername': sealedUsername,
+              'account.sealedEmail': sealedEmail,
+              'account.emailVerifiedAt': emailVerifiedAt,
+              'account.identifiers': identifierList(identifiers),
+            };
+          }),
+        ),
+      ),
+    requirePasswordReset: ({ accountId, at, signOut }) =>
+      database.ask('require a password to be reset', (models) =>
+        changeAccount<never>(models, accountId, signOut, ({ passwordResetRequiredAt }) => {
+          const later = passwordResetRequiredAt != null && passwordResetRequiredAt > at ? passwordResetRequiredAt : at;
+          return { 'account.passwordResetRequiredAt': later };
+        }),
+      ),
+    setLocale: ({ accountId, locale }) =>
+      database.ask('note a language', async ({ scopes }) => {
+        await scopes.updateOne(
+          { _id: keyOf(accountId), 'account.status': trusted({ $in: LIVING }) },
+          { $set: { 'account.locale': locale }, $inc: { revision: 1 } },
+        );
+      }),
+
     ...identityMethods(database),
+    ...credentialMethods(database),
 
     throttle: (key) =>
       database.ask('read a throttle', async ({ failures }): Promise<ThrottleRecord> => {
@@ -120,16 +168,39 @@ export function accountRepository(database: Database): AccountRepository {
 
 const allAccounts = (after: string) => ({ _id: trusted({ $gt: keyOf(after), $lt: AFTER_ALL }) });
 
-/** Which of the unique things another account has. */
-async function whatIsTaken(
+type Taken = 'username-taken' | 'email-taken';
+
+/** Takes names, unless another account has one of them; one that was let go of meanwhile is tried for again. */
+async function unlessTaken<Answer>(
+  models: Models,
+  accountId: string,
+  identifiers: AccountIdentifiers,
+  take: () => Promise<Answer>,
+): Promise<Answer | Taken> {
+  for (;;) {
+    try {
+      return await take();
+    } catch (fault) {
+      if (!isDuplicateKey(fault)) throw fault;
+      const taken = await whichIsTaken(models, accountId, identifiers);
+      if (taken !== null) return taken;
+      if (!isAbout(fault, 'account.identifiers')) throw fault;
+    }
+  }
+}
+
+/** The server names the index in which a key was there already, and says it nowhere else. */
+const isAbout = (fault: unknown, index: string): boolean => fault instanceof Error && fault.message.includes(index);
+
+async function whichIsTaken(
   { scopes }: Models,
+  accountId: string,
   { username, email }: AccountIdentifiers,
-  fault: unknown,
-): Promise<'username-taken' | 'email-taken' | 'identity-taken'> {
-  if ((await scopes.exists({ 'account.identifiers': username })) !== null) return 'username-taken';
-  if ((await scopes.exists({ 'account.identifiers': email })) !== null) return 'email-taken';
-  if (fault instanceof Error && fault.message.includes('identities')) return 'identity-taken';
-  throw fault;
+): Promise<Taken | null> {
+  const another = { _id: trusted({ $ne: keyOf(accountId) }) };
+  if ((await scopes.exists({ ...another, 'account.identifiers': username })) !== null) return 'username-taken';
+  if ((await scopes.exists({ ...another, 'account.identifiers': email })) !== null) return 'email-taken';
+  return null;
 }
 
 async function replaced(

@@ -9,7 +9,7 @@ import type { ArtifactRecord, FoundArtifact } from '../records.ts';
 import { allStand, presentEpochs } from '../standing.ts';
 import { saveClientSession } from './client-sessions.ts';
 import { type Database, isDuplicateKey, type Models, trusted } from './database.ts';
-import type { ArtifactDocument } from './schemas.ts';
+import type { ArtifactDocument } from './documents.ts';
 import { keyedEpochs, scopeStates, stampsFrom } from './scopes.ts';
 
 type Found = { readonly document: ArtifactDocument; readonly artifact: FoundArtifact };

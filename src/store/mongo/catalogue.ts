@@ -2,7 +2,7 @@
 import type { CatalogueRepository } from '../port.ts';
 import type { ClientRecord, ConnectionRecord, SigningKeyRecord } from '../records.ts';
 import { type Database, isDuplicateKey, trusted } from './database.ts';
-import type { ClientFields, ConnectionFields, FactDocument, ScopeDocument, SigningKeyDocument } from './schemas.ts';
+import type { ClientFields, ConnectionFields, FactDocument, ScopeDocument, SigningKeyDocument } from './documents.ts';
 import { changeScope, decideSignOut } from './scopes.ts';
 
 const connectionKeyOf = (connectionId: string): string => `connection:${connectionId}`;

@@ -1,7 +1,7 @@
 /** Client Sessions in MongoDB: the writes that artifacts and revocations share, and ending them. */
 import type { ClientSessionRecord, SignOutRecord } from '../records.ts';
 import { isDuplicateKey, type Models, trusted } from './database.ts';
-import type { ClientSessionDocument } from './schemas.ts';
+import type { ClientSessionDocument } from './documents.ts';
 import { keyedEpochs, signOutFields, stampsFrom } from './scopes.ts';
 
 /** Inserts, or brings the device description and last use up to date. Never un-ends, never forgets the first use. */

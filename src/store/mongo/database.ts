@@ -9,19 +9,21 @@ import { type Model, Mongoose, type mongo } from 'mongoose';
 
 import { systemClock } from '../../platform/clock.ts';
 import { StoreUnavailable, StoreUnusable } from '../port.ts';
-import {
-  type ArtifactDocument,
-  type AttemptDocument,
-  type ClientSessionDocument,
-  COLLECTIONS,
-  type DeliveryDocument,
-  type FactDocument,
-  type FailureDocument,
-  type HouseDocument,
-  type ScopeDocument,
-  type SignOutDocument,
-  type SigningKeyDocument,
-} from './schemas.ts';
+import type {
+  ArtifactDocument,
+  AttemptDocument,
+  ClientSessionDocument,
+  DeliveryDocument,
+  EventDocument,
+  FactDocument,
+  FailureDocument,
+  HouseDocument,
+  MailDocument,
+  ScopeDocument,
+  SignOutDocument,
+  SigningKeyDocument,
+} from './documents.ts';
+import { COLLECTIONS } from './schemas.ts';
 
 /** No question waits longer than this for its answer, the search for a primary included. What it asked may still happen. */
 const ANSWER_MS = 5000;
@@ -55,6 +57,8 @@ export type Models = {
   readonly artifacts: Model<ArtifactDocument>;
   readonly clientSessions: Model<ClientSessionDocument>;
   readonly deliveries: Model<DeliveryDocument>;
+  readonly mails: Model<MailDocument>;
+  readonly events: Model<EventDocument>;
   readonly signingKeys: Model<SigningKeyDocument>;
   readonly failures: Model<FailureDocument>;
   readonly attempts: Model<AttemptDocument>;
@@ -121,6 +125,8 @@ export async function connect({ url, password }: MongoAddress): Promise<Database
     artifacts: model('artifacts'),
     clientSessions: model('clientSessions'),
     deliveries: model('deliveries'),
+    mails: model('mails'),
+    events: model('events'),
     signingKeys: model('signingKeys'),
     failures: model('failures'),
     attempts: model('attempts'),

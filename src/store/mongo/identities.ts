@@ -3,7 +3,7 @@ import type { AccountRepository } from '../port.ts';
 import type { IdentityRecord } from '../records.ts';
 import { accountFrom, changeAccount, identityFields, keyOf } from './account-documents.ts';
 import { type Database, isDuplicateKey, trusted } from './database.ts';
-import type { AccountFields, ScopeDocument } from './schemas.ts';
+import type { AccountFields, ScopeDocument } from './documents.ts';
 
 type IdentityMethods = Pick<
   AccountRepository,

@@ -9,7 +9,7 @@ import { missingIndexes, SCHEMA_VERSION } from './migrate.ts';
 export async function inspect(database: Database): Promise<StoreCondition> {
   const missing = await missingIndexes(database);
   const newest = await database.askPatiently('inspect', async (models) => {
-    const { scopes, signOuts, signingKeys, clientSessions, deliveries } = models;
+    const { scopes, signOuts, signingKeys, clientSessions, deliveries, mails, events } = models;
     return Promise.all([
       latest(signOuts, 'at'),
       latest(scopes, 'pending.at'),
@@ -20,6 +20,9 @@ export async function inspect(database: Database): Promise<StoreCondition> {
       latest(clientSessions, 'lastUsedAt'),
       latest(deliveries, 'createdAt'),
       latest(deliveries, 'lastAttemptAt'),
+      latest(mails, 'createdAt'),
+      latest(mails, 'lastAttemptAt'),
+      latest(events, 'at'),
     ]);
   });
   const instants = newest.flatMap((each) => (each === null ? [] : [each.getTime()]));

@@ -10,7 +10,9 @@ import { catalogueRepository } from './catalogue.ts';
 import { connect, type Database, type MongoAddress, openingFault } from './database.ts';
 import { deliveryRepository } from './deliveries.ts';
 import { inspect } from './inspect.ts';
+import { journalRepository } from './journal.ts';
 import { checkSchema, migrate, type Migration, serverDeletesExpired } from './migrate.ts';
+import { outboxRepository } from './outbox.ts';
 import { revocationRepository } from './revocations.ts';
 import { createSweeper } from './sweep.ts';
 import { transferReader, transferRepository } from './transfer.ts';
@@ -78,6 +80,8 @@ function storeOn(database: Database, options: { readonly serverDeletesExpired: b
     artifacts: artifactRepository(database),
     revocations: revocationRepository(database),
     deliveries: deliveryRepository(database),
+    outbox: outboxRepository(database),
+    journal: journalRepository(database),
     transfer: transferRepository(database),
     ping: () =>
       database.ask('answer a ping', async ({ house }) => {

@@ -4,8 +4,9 @@ import type { ScopeKey, SignOutRecord, SignOutScope, Stamps } from '../records.t
 import { allStand, anyMovedBySignOut, raisedBy, stampEntries, UNRAISED } from '../standing.ts';
 import { clientSessionFrom, countEnded, endClientSessions } from './client-sessions.ts';
 import { type Database, type Models, trusted } from './database.ts';
-import { free, insertDeliveries } from './deliveries.ts';
-import type { ClientSessionDocument, ScopeDocument, SignOutDocument } from './schemas.ts';
+import { insertDeliveries } from './deliveries.ts';
+import type { ClientSessionDocument, ScopeDocument, SignOutDocument } from './documents.ts';
+import { free } from './leases.ts';
 import { findSignOut, raiseAlone, scopeStates, signOut, signOutFields, signOutFrom } from './scopes.ts';
 
 export function revocationRepository(database: Database): RevocationRepository {

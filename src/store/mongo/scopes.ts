@@ -11,10 +11,8 @@ import type { SignOutRequest } from '../port.ts';
 import type { ScopeKey, SignOutRecord, Stamps } from '../records.ts';
 import { raisedBy, type ScopeState, sparedByRaise, stampEntries } from '../standing.ts';
 import { isDuplicateKey, type Models, trusted } from './database.ts';
-import type { KeyedEpoch, ScopeDocument, SignOutDocument, SignOutFields } from './schemas.ts';
-
-/** The beginning of time: a lease that nobody holds. */
-export const FREE = new Date(0);
+import type { KeyedEpoch, ScopeDocument, SignOutDocument, SignOutFields } from './documents.ts';
+import { FREE } from './leases.ts';
 
 export const keyedEpochs = (stamps: Stamps): KeyedEpoch[] =>
   stampEntries(stamps).map(([key, epoch]) => ({ key, epoch }));

@@ -5,15 +5,18 @@
  */
 import type { Model } from 'mongoose';
 
+import type { MailStatus } from '../outbox.ts';
 import type { Store } from '../port.ts';
 import type { DeliveryStatus } from '../records.ts';
 import { type Database, type Models, trusted } from './database.ts';
-import type { ScopeDocument, SignOutDocument } from './schemas.ts';
+import type { ScopeDocument, SignOutDocument } from './documents.ts';
 import { forgettableFrom } from './scopes.ts';
 
 const DAY_MS = 86_400_000;
 /** What a Sign-out leaves behind stays for receipts. */
 const KEEP_SIGN_OUT_DAYS = 90;
+/** So long somebody may ask whether a mail went out. */
+const KEEP_MAIL_DAYS = 90;
 /** Twice the longest life of an artifact: whatever was stamped before the raise, requests in flight included, is gone. */
 const KEEP_RAISED_DAYS = 800;
 /** A lock outlasts anybody's patience; what was typed once and never again does not stay for ever. */
@@ -39,6 +42,10 @@ export function createSweeper(
           ({ attempts }: Models, now: Date, limit: number) => deleteUntil(attempts, 'expiresAt', now, limit),
         ]),
     ({ failures }, now, limit) => deleteUntil(failures, 'failedAt', daysBefore(now, KEEP_FAILURES_DAYS), limit),
+    ({ mails }, now, limit) =>
+      deleteUntil(mails, 'createdAt', daysBefore(now, KEEP_MAIL_DAYS), limit, {
+        status: trusted({ $in: NO_LONGER_OWED }),
+      }),
     walkSignOuts(),
     walkRaised(),
   ];
@@ -51,16 +58,20 @@ export function createSweeper(
     });
 }
 
+/** A mail that waits to be sent stays, however old. */
+const NO_LONGER_OWED: MailStatus[] = ['sent', 'rejected', 'abandoned'];
+
 const daysBefore = (now: Date, days: number): Date => new Date(now.getTime() - days * DAY_MS);
 
-/** Deletes documents whose `field` is not after `instant`; one that was renewed since it was found stays. */
+/** Deletes documents whose `field` is not after `instant`; one that was changed since it was found, and is kept now, stays. */
 async function deleteUntil<Document>(
   model: Model<Document>,
-  field: 'expiresAt' | 'failedAt',
+  field: 'expiresAt' | 'failedAt' | 'createdAt',
   instant: Date,
   limit: number,
+  others: object = {},
 ): Promise<Batch> {
-  const old = { [field]: trusted({ $lte: instant }) };
+  const old = { ...others, [field]: trusted({ $lte: instant }) };
   const found = await model
     .find(old, { _id: 1 })
     .sort({ [field]: 1 })

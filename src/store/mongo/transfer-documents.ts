@@ -3,7 +3,7 @@ import { Types, type UpdateQuery } from 'mongoose';
 
 import type { ConnectionRecord } from '../records.ts';
 import type { Kind, RowOf } from '../transfer.ts';
-import { identityFields } from './account-documents.ts';
+import { credentialFields, credentialsIn, identityFields, laterFields } from './account-documents.ts';
 import { connectionFrom } from './catalogue.ts';
 import { type Models, trusted } from './database.ts';
 import type {
@@ -16,11 +16,16 @@ import type {
   FactDocument,
   FailureDocument,
   IdentityFields,
+  LeasedDocument,
+  MailDocument,
   ScopeDocument,
   SigningKeyDocument,
-} from './schemas.ts';
+} from './documents.ts';
 import { clientSessionFrom } from './client-sessions.ts';
-import { FREE, keyedEpochs, raise, stampsFrom } from './scopes.ts';
+import { eventDocument, eventFrom } from './journal.ts';
+import { FREE } from './leases.ts';
+import { mailFrom } from './outbox.ts';
+import { keyedEpochs, raise, stampsFrom } from './scopes.ts';
 
 /** A kind whose rows are parts of the documents of scopes. */
 export type Part<Row> = {
@@ -80,21 +85,30 @@ export const PARTS: {
       const {
         identifiers: [username = null, email = null] = [],
         identities = [],
+        credentials: _credentials,
         ...fields
       } = account as AccountFields;
-      const linked = identities.map(identityFields).sort(byLinking);
-      return { id: _id.slice('account:'.length), ...fields, username, email, identities: linked };
+      return {
+        id: _id.slice('account:'.length),
+        ...fields,
+        ...laterFields(fields),
+        username,
+        email,
+        identities: identities.map(identityFields).sort(byLinking),
+        credentials: credentialsIn(account),
+      };
     },
-    to: ({ id: _id, username, email, identities, ...fields }) => {
+    to: ({ id: _id, username, email, identities, credentials, ...fields }) => {
       const identifiers = [username, email].filter((each) => each !== null);
       const account: AccountFields = {
         ...fields,
         ...(identifiers.length === 0 ? {} : { identifiers }),
         ...(identities.length === 0 ? {} : { identities }),
+        ...(credentials.length === 0 ? {} : { credentials: credentials.map(credentialFields) }),
       };
       return { $set: { account }, $setOnInsert: UNRAISED };
     },
-    // Whoever had one of these names or Identities before does not have it any more, or the two could not stand in one store.
+    // Whoever had one of these names, Identities or Credentials before does not have it any more, or the two could not stand in one store.
     prepare: async ({ scopes }, rows) => {
       const names = rows.flatMap(({ username, email }) => [username, email].filter((each) => each !== null));
       // Not pulled out one by one: of arrays with nothing in them, too, an index that is unique takes only one.
@@ -106,6 +120,11 @@ export const PARTS: {
       await scopes.updateMany(
         { 'account.identities.subject': trusted({ $in: subjects }) },
         { $unset: { 'account.identities': 1 } },
+      );
+      const credentials = rows.flatMap((row) => row.credentials.map(({ id }) => id));
+      await scopes.updateMany(
+        { 'account.credentials.id': trusted({ $in: credentials }) },
+        { $unset: { 'account.credentials': 1 } },
       );
     },
   },
@@ -155,12 +174,20 @@ export const WHOLES: {
   deliveries: {
     model: 'deliveries',
     from: ({ _id, claim: _claim, leaseUntil, ...delivery }: DeliveryDocument) => {
-      return { id: _id, ...delivery, leaseUntil: leaseUntil.getTime() === FREE.getTime() ? null : leaseUntil };
+      return { id: _id, ...delivery, leaseUntil: heldUntil({ leaseUntil }) };
     },
     to: ({ id, leaseUntil, ...delivery }): DeliveryDocument => {
       return { _id: id, ...delivery, leaseUntil: leaseUntil ?? FREE };
     },
   },
+  mails: {
+    model: 'mails',
+    from: (document: MailDocument) => {
+      return { ...mailFrom(document), fence: document.fence, leaseUntil: heldUntil(document) };
+    },
+    to: ({ id, leaseUntil, ...mail }): MailDocument => ({ _id: id, ...mail, leaseUntil: leaseUntil ?? FREE }),
+  },
+  events: { model: 'events', from: eventFrom, to: eventDocument },
   artifacts: {
     model: 'artifacts',
     expires: true,
@@ -202,6 +229,9 @@ export const WHOLES: {
     to: ({ id, ...attempt }): AttemptDocument => ({ _id: id, ...attempt }),
   },
 };
+
+const heldUntil = ({ leaseUntil }: Pick<LeasedDocument, 'leaseUntil'>): Date | null =>
+  leaseUntil.getTime() === FREE.getTime() ? null : leaseUntil;
 
 /** Of an ObjectId's 12 bytes, 4 say the second and the last 3 count: a number that JavaScript keeps exactly has room for both. */
 const COUNT = 2 ** 21;

@@ -5,8 +5,9 @@
 import { raisedBy } from '../standing.ts';
 import type { RowOf, RowPage } from '../transfer.ts';
 import { type Models, trusted } from './database.ts';
-import type { PendingSignOut, SignOutDocument } from './schemas.ts';
-import { FREE, keyedEpochs, signOutFields, signOutFrom } from './scopes.ts';
+import type { PendingSignOut, SignOutDocument } from './documents.ts';
+import { FREE } from './leases.ts';
+import { keyedEpochs, signOutFields, signOutFrom } from './scopes.ts';
 import { IN_ANY_ORDER, replaceAll } from './transfer-bulk.ts';
 
 type SignOutRow = RowOf['signOuts'];

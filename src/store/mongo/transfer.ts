@@ -7,7 +7,7 @@ import type { Model } from 'mongoose';
 import type { TransferReader, TransferRepository } from '../port.ts';
 import { type Kind, type RowOf, type RowPage } from '../transfer.ts';
 import { type Database, isDuplicateKey, type Models, trusted } from './database.ts';
-import type { FactDocument } from './schemas.ts';
+import type { FactDocument } from './documents.ts';
 import { IN_ANY_ORDER, replaceAll } from './transfer-bulk.ts';
 import { type Part, PARTS, type Whole, WHOLES } from './transfer-documents.ts';
 import { countSignOuts, readSignOuts, writeSignOuts } from './transfer-sign-outs.ts';

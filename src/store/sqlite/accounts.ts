@@ -1,18 +1,30 @@
-/** Accounts, identifiers and throttles in SQLite. */
+/** Accounts, identifiers and throttles in SQLite: what is changed of an account is decided by its row, inside one write. */
 import type { AccountRepository } from '../port.ts';
-import type { AccountRecord, ThrottleRecord } from '../records.ts';
+import type { AccountIdentifiers, AccountRecord, ThrottleRecord } from '../records.ts';
 import { instant } from './client-sessions.ts';
+import { textOrNull } from './columns.ts';
+import { credentialMethods } from './credentials.ts';
 import type { Database, Row } from './database.ts';
 import { findIdentity, identityMethods, insertIdentity } from './identities.ts';
-import { raiseForSignOut } from './scopes.ts';
+import { hasMoved, raiseForSignOut } from './scopes.ts';
 
 export function accountRepository(database: Database): AccountRepository {
   const find = (accountId: string): AccountRecord | null => {
     const row = database.get('SELECT * FROM accounts WHERE id = ?', accountId);
     return row === undefined ? null : accountFrom(row);
   };
-  const taken = (identifier: string): boolean =>
-    database.get('SELECT 1 FROM account_identifiers WHERE identifier = ?', identifier) !== undefined;
+  const isTaken = (identifier: string, but: string): boolean =>
+    database.get('SELECT 1 FROM account_identifiers WHERE identifier = ? AND account_id <> ?', identifier, but) !==
+    undefined;
+  const takenFrom = (accountId: string, identifiers: AccountIdentifiers): 'username-taken' | 'email-taken' | null => {
+    if (isTaken(identifiers.username, accountId)) return 'username-taken';
+    return isTaken(identifiers.email, accountId) ? 'email-taken' : null;
+  };
+  const giveIdentifiers = (accountId: string, { username, email }: AccountIdentifiers): void => {
+    const give = 'INSERT OR IGNORE INTO account_identifiers (identifier, account_id, kind) VALUES (?, ?, ?)';
+    database.run(give, username, accountId, 'username');
+    database.run(give, email, accountId, 'email');
+  };
   const throttle = (key: string): ThrottleRecord => {
     const row = database.get('SELECT failures, blocked_until FROM failures WHERE key = ?', key);
     return { failures: Number(row?.['failures'] ?? 0), blockedUntil: instant(row?.['blocked_until']) };
@@ -21,13 +33,13 @@ export function accountRepository(database: Database): AccountRepository {
   return {
     insert: (account, identifiers, identity) =>
       database.write('create an account', () => {
-        if (taken(identifiers.username)) return 'username-taken';
-        if (taken(identifiers.email)) return 'email-taken';
+        const taken = takenFrom(account.id, identifiers);
+        if (taken !== null) return taken;
         if (identity !== undefined && findIdentity(database, identity.subject) !== null) return 'identity-taken';
         if (identity !== undefined) insertIdentity(database, { ...identity, accountId: account.id });
         database.run(
-          `INSERT INTO accounts (id, status, admin, sealed_username, sealed_email, password_hash, password_changed_at, created_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT INTO accounts (id, status, admin, sealed_username, sealed_email, password_hash, password_changed_at,
+             password_reset_required_at, email_verified_at, locale, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           account.id,
           account.status,
           account.admin ? 1 : 0,
@@ -35,11 +47,12 @@ export function accountRepository(database: Database): AccountRepository {
           account.sealedEmail,
           account.password?.hash ?? null,
           account.password?.changedAt.getTime() ?? null,
+          account.passwordResetRequiredAt?.getTime() ?? null,
+          account.emailVerifiedAt?.getTime() ?? null,
+          account.locale,
           account.createdAt.getTime(),
         );
-        const identify = 'INSERT OR IGNORE INTO account_identifiers (identifier, account_id, kind) VALUES (?, ?, ?)';
-        database.run(identify, identifiers.username, account.id, 'username');
-        database.run(identify, identifiers.email, account.id, 'email');
+        giveIdentifiers(account.id, identifiers);
         return 'inserted';
       }),
     find: (accountId) => database.read('find an account', () => find(accountId)),
@@ -59,11 +72,12 @@ export function accountRepository(database: Database): AccountRepository {
       ),
     count: () =>
       database.read('count accounts', () => Number(database.get('SELECT count(*) AS count FROM accounts')?.['count'])),
-    setPassword: ({ accountId, hash, changedAt, expected, signOut }) =>
+    setPassword: ({ accountId, hash, changedAt, expected, accountEpoch, signOut }) =>
       database.write('set a password', () => {
         const account = find(accountId);
         if (account === null || account.status === 'deleted') return 'unknown';
-        if (expected !== undefined && account.password?.hash !== expected) return 'stale';
+        if (expected !== undefined && (account.password?.hash ?? null) !== expected) return 'stale';
+        if (hasMoved(database, accountId, accountEpoch)) return 'stale';
         database.run(
           'UPDATE accounts SET password_hash = ?, password_changed_at = ? WHERE id = ?',
           hash,
@@ -81,8 +95,10 @@ export function accountRepository(database: Database): AccountRepository {
         if (status === 'deleted') {
           database.run('DELETE FROM account_identifiers WHERE account_id = ?', accountId);
           database.run('DELETE FROM identities WHERE account_id = ?', accountId);
+          database.run('DELETE FROM credentials WHERE account_id = ?', accountId);
           database.run(
-            "UPDATE accounts SET sealed_username = '', sealed_email = '', password_hash = NULL, password_changed_at = NULL, admin = 0 WHERE id = ?",
+            `UPDATE accounts SET sealed_username = '', sealed_email = '', password_hash = NULL, password_changed_at = NULL,
+               password_reset_required_at = NULL, email_verified_at = NULL, locale = NULL, admin = 0 WHERE id = ?`,
             accountId,
           );
         }
@@ -90,7 +106,46 @@ export function accountRepository(database: Database): AccountRepository {
         return 'set';
       }),
 
+    identify: ({ accountId, expected, sealedUsername, sealedEmail, emailVerifiedAt, identifiers }) =>
+      database.write('replace the identifiers of an account', () => {
+        const account = find(accountId);
+        if (account === null || account.status === 'deleted') return 'unknown';
+        const stands =
+          account.sealedUsername === expected.sealedUsername && account.sealedEmail === expected.sealedEmail;
+        if (!stands) return 'stale';
+        const taken = takenFrom(accountId, identifiers);
+        if (taken !== null) return taken;
+        database.run('DELETE FROM account_identifiers WHERE account_id = ?', accountId);
+        giveIdentifiers(accountId, identifiers);
+        database.run(
+          'UPDATE accounts SET sealed_username = ?, sealed_email = ?, email_verified_at = ? WHERE id = ?',
+          sealedUsername,
+          sealedEmail,
+          emailVerifiedAt?.getTime() ?? null,
+          accountId,
+        );
+        return 'set';
+      }),
+    requirePasswordReset: ({ accountId, at, signOut }) =>
+      database.write('require a new password', () => {
+        const account = find(accountId);
+        if (account === null || account.status === 'deleted') return 'unknown';
+        database.run(
+          `UPDATE accounts SET password_reset_required_at = max(?1, coalesce(password_reset_required_at, ?1))
+           WHERE id = ?2`,
+          at.getTime(),
+          accountId,
+        );
+        if (signOut !== undefined) raiseForSignOut(database, signOut);
+        return 'set';
+      }),
+    setLocale: ({ accountId, locale }) =>
+      database.write('set the language of an account', () => {
+        database.run("UPDATE accounts SET locale = ? WHERE id = ? AND status <> 'deleted'", locale, accountId);
+      }),
+
     ...identityMethods(database, find),
+    ...credentialMethods(database, find),
 
     throttle: (key) => database.read('read a throttle', () => throttle(key)),
     addFailure: ({ key, now, delaySeconds }) =>
@@ -135,6 +190,9 @@ function accountFrom(row: Row): AccountRecord {
     sealedUsername: String(row['sealed_username']),
     sealedEmail: String(row['sealed_email']),
     password: hash === null ? null : { hash: String(hash), changedAt: new Date(Number(row['password_changed_at'])) },
+    passwordResetRequiredAt: instant(row['password_reset_required_at']),
+    emailVerifiedAt: instant(row['email_verified_at']),
+    locale: textOrNull(row, 'locale'),
     createdAt: new Date(Number(row['created_at'])),
   };
 }

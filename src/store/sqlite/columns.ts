@@ -19,6 +19,28 @@ export function replace(database: Writer, table: string, row: Record<string, SQL
   );
 }
 
+/** What a kind of row is to SQL: where its rows are, how one is read, and the statements that write one. */
+export type Table<Written> = {
+  readonly name: string;
+  /** The column that `id` comes from. */
+  readonly key: string;
+  readonly columns?: string;
+  /** How an id is compared with the column. */
+  readonly keyOf?: (id: string) => SQLInputValue;
+  readonly expires?: true;
+  readonly from: (row: Row) => Written;
+  readonly write: (database: Writer, row: Written) => void;
+};
+
+/** That these columns have these values, those that are not given left out. */
+export function conditions(equal: Record<string, string | undefined>): { where: string; values: SQLInputValue[] } {
+  const given = Object.entries(equal).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return {
+    where: ['1', ...given.map(([column]) => `${column} = ?`)].join(' AND '),
+    values: given.map(([, value]) => value),
+  };
+}
+
 export const text = (row: Row, column: string): string => String(row[column]);
 export const textOrNull = (row: Row, column: string): string | null =>
   row[column] === null ? null : text(row, column);

@@ -1,21 +1,13 @@
 /** Deliveries in SQLite. A lease is an instant and a fence in the row itself; claiming is one write. */
-import type { SQLInputValue } from 'node:sqlite';
-
 import type { DeliveryRepository } from '../port.ts';
 import type { DeliveryRecord, DeliveryStatus, LeasedDelivery } from '../records.ts';
 import { instant } from './client-sessions.ts';
+import { conditions } from './columns.ts';
 import type { Database, Row } from './database.ts';
-
-/** A lease that ends later than this after now was not given by this clock: it was set back since, and its holder is gone. */
-const LONGEST_LEASE_MS = 120_000;
+import { farFrom, free } from './leases.ts';
 
 /** What SQLite takes for no limit at all. */
 const NO_LIMIT = -1;
-
-/** Whether nobody holds it: `now` and `far` name the parameters with the instants that a lease lies outside of then. */
-const free = (now: string, far: string): string => `(lease_until <= ${now} OR lease_until > ${far})`;
-
-const farFrom = (now: Date): number => now.getTime() + LONGEST_LEASE_MS;
 
 /** Inserting twice is inserting once: what an earlier fan-out wrote, delivered or not, stays as it is. */
 export function insertDelivery(database: Database, delivery: DeliveryRecord): void {
@@ -171,15 +163,7 @@ export function deliveryRepository(database: Database): DeliveryRepository {
   };
 }
 
-function conditions(equal: Record<string, string | undefined>): { where: string; values: SQLInputValue[] } {
-  const given = Object.entries(equal).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return {
-    where: ['1', ...given.map(([column]) => `${column} = ?`)].join(' AND '),
-    values: given.map(([, value]) => value),
-  };
-}
-
-function deliveryFrom(row: Row): DeliveryRecord {
+export function deliveryFrom(row: Row): DeliveryRecord {
   return {
     id: String(row['id']),
     signOutId: String(row['sign_out_id']),

@@ -1,9 +1,8 @@
 /** Identities in SQLite: what each Connection's provider calls a person, and the account it may sign in. */
 import type { AccountRepository } from '../port.ts';
-import type { AccountRecord, IdentityRecord, ScopeKey } from '../records.ts';
-import { UNRAISED } from '../standing.ts';
+import type { AccountRecord, IdentityRecord } from '../records.ts';
 import type { Database, Row } from './database.ts';
-import { scopeStates } from './scopes.ts';
+import { hasMoved } from './scopes.ts';
 
 type IdentityMethods = Pick<
   AccountRepository,
@@ -31,9 +30,7 @@ export function identityMethods(
       database.write('link an identity', () => {
         const account = findAccount(identity.accountId);
         if (account === null || account.status === 'deleted') return 'unknown';
-        const key: ScopeKey = `account:${identity.accountId}`;
-        const { epoch } = scopeStates(database, [key]).get(key) ?? UNRAISED;
-        if (accountEpoch !== undefined && accountEpoch !== epoch) return 'stale';
+        if (hasMoved(database, identity.accountId, accountEpoch)) return 'stale';
         const present = findIdentity(database, identity.subject);
         if (present !== null) return present.accountId === identity.accountId ? 'linked' : 'taken';
         insertIdentity(database, identity);

@@ -19,7 +19,9 @@ export function inspect(database: Database): Promise<StoreCondition> {
          UNION ALL SELECT max(created_at) FROM accounts UNION ALL SELECT max(password_changed_at) FROM accounts
          UNION ALL SELECT max(created_at) FROM clients UNION ALL SELECT max(created_at) FROM signing_keys
          UNION ALL SELECT max(last_used_at) FROM client_sessions
-         UNION ALL SELECT max(created_at) FROM deliveries UNION ALL SELECT max(last_attempt_at) FROM deliveries)`,
+         UNION ALL SELECT max(created_at) FROM deliveries UNION ALL SELECT max(last_attempt_at) FROM deliveries
+         UNION ALL SELECT max(created_at) FROM mails UNION ALL SELECT max(last_attempt_at) FROM mails
+         UNION ALL SELECT max(at) FROM events)`,
     );
     const remedy = 'stop the server and restore the database from a backup';
     return { schema: SCHEMA_VERSION, faults, remedy, newestRecordAt: instant(newest?.['at']) };

@@ -191,6 +191,52 @@ const MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL
   );
   `,
+  /* 4 */ `
+  ALTER TABLE accounts ADD COLUMN password_reset_required_at INTEGER;
+  ALTER TABLE accounts ADD COLUMN email_verified_at INTEGER;
+  ALTER TABLE accounts ADD COLUMN locale TEXT;
+  CREATE TABLE credentials (
+    id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER
+  ) WITHOUT ROWID;
+  CREATE INDEX credentials_account ON credentials (account_id, created_at);
+
+  CREATE TABLE mails (
+    id TEXT PRIMARY KEY,
+    account_id TEXT,
+    kind TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_attempt_at INTEGER,
+    last_attempt_at INTEGER,
+    last_outcome TEXT,
+    created_at INTEGER NOT NULL,
+    deadline_at INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    fence INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE INDEX mails_due ON mails (next_attempt_at) WHERE status = 'pending';
+  CREATE INDEX mails_leased ON mails (lease_until) WHERE status = 'pending' AND lease_until > 0;
+  CREATE INDEX mails_status ON mails (status, id);
+  CREATE INDEX mails_account ON mails (account_id, id) WHERE account_id IS NOT NULL;
+  CREATE INDEX mails_over ON mails (created_at) WHERE status <> 'pending';
+
+  CREATE TABLE events (
+    id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    account_id TEXT,
+    actor TEXT NOT NULL,
+    sealed TEXT NOT NULL
+  );
+  CREATE INDEX events_account ON events (account_id, at, id) WHERE account_id IS NOT NULL;
+  `,
 ];
 
 /** The schema version this program writes. */

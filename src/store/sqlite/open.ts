@@ -12,7 +12,9 @@ import { catalogueRepository } from './catalogue.ts';
 import { type Database, openDatabase } from './database.ts';
 import { deliveryRepository } from './deliveries.ts';
 import { inspect } from './inspect.ts';
+import { journalRepository } from './journal.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
+import { outboxRepository } from './outbox.ts';
 import { revocationRepository } from './revocations.ts';
 import { createSweeper } from './sweep.ts';
 import { transferRepository } from './transfer.ts';
@@ -26,6 +28,8 @@ export async function openSqliteStore({ path }: { readonly path: string }): Prom
     artifacts: artifactRepository(database),
     revocations: revocationRepository(database),
     deliveries: deliveryRepository(database),
+    outbox: outboxRepository(database),
+    journal: journalRepository(database),
     transfer: transferRepository(database),
     ping: async () => {
       await database.write('answer a ping', () => {

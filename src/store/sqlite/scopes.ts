@@ -16,6 +16,13 @@ export function scopeStates(database: Database, keys: readonly ScopeKey[]): Map<
   return new Map(rows.map((row) => [row['key'] as ScopeKey, scopeState(row)]));
 }
 
+/** Whether a Sign-out has raised the account's epoch since it was this; undefined is not asked. */
+export function hasMoved(database: Database, accountId: string, accountEpoch: number | undefined): boolean {
+  if (accountEpoch === undefined) return false;
+  const key: ScopeKey = `account:${accountId}`;
+  return (scopeStates(database, [key]).get(key) ?? UNRAISED).epoch !== accountEpoch;
+}
+
 /** A row of `epoch, spared, signed_out_at`. */
 function scopeState(row: Row): ScopeState {
   return {

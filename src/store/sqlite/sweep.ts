@@ -13,6 +13,8 @@ const KEEP_SIGN_OUT_DAYS = 90;
 const KEEP_RAISED_DAYS = 800;
 /** A lock outlasts anybody's patience; what was typed once and never again does not stay for ever. */
 const KEEP_FAILURES_DAYS = 400;
+/** A mail that went, or could not, stays as long for whoever asks what became of it. */
+const KEEP_MAILS_DAYS = 90;
 /** At most this many Sign-outs or raised scopes are looked at in one batch, whatever may be deleted. */
 const LOOKED_AT = 200;
 
@@ -30,6 +32,15 @@ export function createSweeper(database: Database): Store['sweep'] {
       gone: database.run(
         'DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE expires_at <= ? LIMIT ?)',
         now,
+        limit,
+      ),
+      atEnd: true,
+    }),
+    (now, limit) => ({
+      gone: database.run(
+        `DELETE FROM mails WHERE id IN (
+           SELECT id FROM mails WHERE status <> 'pending' AND created_at <= ? LIMIT ?)`,
+        now - KEEP_MAILS_DAYS * DAY_MS,
         limit,
       ),
       atEnd: true,

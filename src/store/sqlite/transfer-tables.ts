@@ -1,32 +1,15 @@
 /** What each kind of row is in SQLite: its table, how a row is read from it, and the statements that write one. */
-import type { SQLInputValue } from 'node:sqlite';
-
 import { raisedBy } from '../standing.ts';
 import type { Kind, RowOf } from '../transfer.ts';
 import { clientSessionFrom, instant } from './client-sessions.ts';
-import { date, replace, stamps, text, textOrNull, whole, type Writer } from './columns.ts';
+import { date, replace, stamps, type Table, text, textOrNull, whole, type Writer } from './columns.ts';
 import { connectionFrom } from './catalogue.ts';
 import type { Row } from './database.ts';
-import { identityFrom } from './identities.ts';
+import { deliveryFrom } from './deliveries.ts';
+import { eventFrom } from './journal.ts';
+import { mailFrom } from './outbox.ts';
 import { signOutFrom } from './scopes.ts';
-
-/** What a kind is to SQL: where its rows are, how one is read, and the statements that write one. */
-export type Table<Written> = {
-  readonly name: string;
-  /** The column that `id` comes from. */
-  readonly key: string;
-  readonly columns?: string;
-  /** How an id is compared with the column. */
-  readonly keyOf?: (id: string) => SQLInputValue;
-  readonly expires?: true;
-  readonly from: (row: Row) => Written;
-  readonly write: (database: Writer, row: Written) => void;
-};
-
-/** As rows of that table, in order. */
-const IDENTITIES = `(SELECT json_group_array(json_object('subject', subject, 'connection_id', connection_id,
-    'account_id', account_id, 'sealed_identity', sealed_identity, 'linked_at', linked_at, 'last_used_at', last_used_at))
-  FROM (SELECT * FROM identities WHERE account_id = accounts.id ORDER BY linked_at, subject)) AS identities`;
+import { ACCOUNTS } from './transfer-accounts.ts';
 
 export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
   facts: {
@@ -57,56 +40,7 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
         raised_at: row.raisedAt,
       }),
   },
-  accounts: {
-    name: 'accounts',
-    key: 'id',
-    columns: `accounts.*, ${identifier('username')}, ${identifier('email')}, ${IDENTITIES}`,
-    from: (row) => ({
-      id: text(row, 'id'),
-      status: row['status'] as RowOf['accounts']['status'],
-      admin: row['admin'] === 1,
-      sealedUsername: text(row, 'sealed_username'),
-      sealedEmail: text(row, 'sealed_email'),
-      passwordHash: textOrNull(row, 'password_hash'),
-      passwordChangedAt: instant(row['password_changed_at']),
-      createdAt: date(row, 'created_at'),
-      username: textOrNull(row, 'username'),
-      email: textOrNull(row, 'email'),
-      identities: (JSON.parse(text(row, 'identities')) as Row[])
-        .map(identityFrom)
-        .map(({ accountId: _accountId, ...each }) => each),
-    }),
-    write: (database, row) => {
-      replace(database, 'accounts', {
-        id: row.id,
-        status: row.status,
-        admin: row.admin,
-        sealed_username: row.sealedUsername,
-        sealed_email: row.sealedEmail,
-        password_hash: row.passwordHash,
-        password_changed_at: row.passwordChangedAt,
-        created_at: row.createdAt,
-      });
-      database.run('DELETE FROM account_identifiers WHERE account_id = ?', row.id);
-      for (const kind of ['username', 'email'] as const) {
-        const identifier = row[kind];
-        if (identifier === null) continue;
-        // Whoever had it before does not have it any more, or the two could not stand in one store.
-        replace(database, 'account_identifiers', { identifier, account_id: row.id, kind });
-      }
-      database.run('DELETE FROM identities WHERE account_id = ?', row.id);
-      for (const { subject, connectionId, sealedIdentity, linkedAt, lastUsedAt } of row.identities) {
-        replace(database, 'identities', {
-          subject,
-          connection_id: connectionId,
-          account_id: row.id,
-          sealed_identity: sealedIdentity,
-          linked_at: linkedAt,
-          last_used_at: lastUsedAt,
-        });
-      }
-    },
-  },
+  accounts: ACCOUNTS,
   clients: {
     name: 'clients',
     key: 'id',
@@ -217,23 +151,7 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
   deliveries: {
     name: 'deliveries',
     key: 'id',
-    from: (row) => ({
-      id: text(row, 'id'),
-      signOutId: text(row, 'sign_out_id'),
-      accountId: text(row, 'account_id'),
-      clientId: text(row, 'client_id'),
-      sid: textOrNull(row, 'sid'),
-      status: row['status'] as RowOf['deliveries']['status'],
-      attempts: whole(row, 'attempts'),
-      refusals: whole(row, 'refusals'),
-      nextAttemptAt: instant(row['next_attempt_at']),
-      lastAttemptAt: instant(row['last_attempt_at']),
-      lastOutcome: textOrNull(row, 'last_outcome'),
-      createdAt: date(row, 'created_at'),
-      deadlineAt: date(row, 'deadline_at'),
-      leaseUntil: row['lease_until'] === 0 ? null : date(row, 'lease_until'),
-      fence: whole(row, 'fence'),
-    }),
+    from: (row) => ({ ...deliveryFrom(row), ...leaseFrom(row) }),
     write: (database, row) =>
       replace(database, 'deliveries', {
         id: row.id,
@@ -252,6 +170,34 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
         lease_until: row.leaseUntil ?? 0,
         fence: row.fence,
       }),
+  },
+  mails: {
+    name: 'mails',
+    key: 'id',
+    from: (row) => ({ ...mailFrom(row), ...leaseFrom(row) }),
+    write: (database, row) =>
+      replace(database, 'mails', {
+        id: row.id,
+        account_id: row.accountId,
+        kind: row.kind,
+        sealed: row.sealed,
+        status: row.status,
+        attempts: row.attempts,
+        next_attempt_at: row.nextAttemptAt,
+        last_attempt_at: row.lastAttemptAt,
+        last_outcome: row.lastOutcome,
+        created_at: row.createdAt,
+        deadline_at: row.deadlineAt,
+        lease_until: row.leaseUntil ?? 0,
+        fence: row.fence,
+      }),
+  },
+  events: {
+    name: 'events',
+    key: 'id',
+    from: eventFrom,
+    write: (database, { id, at, kind, accountId, actor, sealed }) =>
+      replace(database, 'events', { id, at, kind, account_id: accountId, actor: JSON.stringify(actor), sealed }),
   },
   artifacts: {
     name: 'artifacts',
@@ -315,14 +261,14 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
   },
 };
 
+function leaseFrom(row: Row): Pick<RowOf['mails'], 'leaseUntil' | 'fence'> {
+  return { leaseUntil: row['lease_until'] === 0 ? null : date(row, 'lease_until'), fence: whole(row, 'fence') };
+}
+
 /** The rowid says which of two was saved first. One that another artifact has goes to the next that is free. */
 function placeFor(database: Writer, key: Uint8Array, order: number): number {
   for (let place = order; ; place += 1) {
     const there = database.get('SELECT key FROM artifacts WHERE id = ?', place);
     if (there === undefined || Buffer.compare(there['key'] as Uint8Array, key) === 0) return place;
   }
-}
-
-function identifier(kind: 'username' | 'email'): string {
-  return `(SELECT identifier FROM account_identifiers WHERE account_id = accounts.id AND kind = '${kind}') AS ${kind}`;
 }

@@ -3,8 +3,9 @@ import type { SQLInputValue } from 'node:sqlite';
 
 import type { TransferReader, TransferRepository } from '../port.ts';
 import { type Kind, KINDS, type RowOf } from '../transfer.ts';
+import type { Table } from './columns.ts';
 import type { Database } from './database.ts';
-import { type Table, TABLES } from './transfer-tables.ts';
+import { TABLES } from './transfer-tables.ts';
 
 /** The fact that is no row: what is noted of a copy into this store. */
 const NOTE = 'unfinished-copy';
@@ -65,7 +66,7 @@ export function transferRepository(database: Database): TransferRepository {
         for (const kind of KINDS) {
           if (kind !== 'facts') database.run(`DELETE FROM ${tableOf(kind).name}`);
         }
-        database.run('DELETE FROM account_identifiers');
+        for (const part of ['account_identifiers', 'identities', 'credentials']) database.run(`DELETE FROM ${part}`);
         database.run('DELETE FROM facts WHERE fact <> ?', NOTE);
       }),
   };

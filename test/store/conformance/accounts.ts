@@ -200,6 +200,30 @@ export function accountsConformance(test: StoreTest): void {
       expect(await store.revocations.pendingSignOuts(5)).toEqual([]);
     });
 
+    test('a change that was decided before a sign-out is stale after it, and changes nothing', async ({
+      store,
+      other,
+    }) => {
+      await insertAlice(store);
+      await other.revocations.signOut(everywhere('meanwhile'));
+      const change = { accountId: 'alice', hash, changedAt: at(9), accountEpoch: 0, signOut: everywhere('change') };
+      expect(await store.accounts.setPassword(change)).toBe('stale');
+      expect(await store.accounts.find('alice')).toEqual(account('alice'));
+      expect(await store.revocations.epochs(['account:alice'])).toEqual({ 'account:alice': 1 });
+      expect(await store.accounts.setPassword({ ...change, accountEpoch: 1 })).toBe('set');
+      expect(await store.revocations.epochs(['account:alice'])).toEqual({ 'account:alice': 2 });
+    });
+
+    test('no password is what is expected: a first one is set, and a second one is stale', async ({ store, other }) => {
+      await store.accounts.insert(account('alice', { password: null }), identifiers('alice'));
+      const change = { accountId: 'alice', hash, changedAt: start, expected: null, signOut: everywhere('change') };
+      expect(await store.accounts.setPassword(change)).toBe('set');
+      const second = { ...change, hash: 'hash:alice:third', signOut: everywhere('second') };
+      expect(await other.accounts.setPassword(second)).toBe('stale');
+      expect((await store.accounts.find('alice'))?.password?.hash).toBe(hash);
+      expect(await store.revocations.epochs(['account:alice'])).toEqual({ 'account:alice': 1 });
+    });
+
     test('an expected hash is stale for an account that has no password', async ({ store }) => {
       await store.accounts.insert(account('alice', { password: null }), identifiers('alice'));
       const change = { accountId: 'alice', hash, changedAt: start, expected: 'hash:alice:first' };

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import type { ScopeKey, Stamps } from '../../../src/store/records.ts';
-import { artifact, clientSession, signOutOf, start } from '../../support/records.ts';
+import { account, artifact, clientSession, identifiers, signOutOf, start } from '../../support/records.ts';
 import type { StoreTest } from '../conformance.ts';
 import { atOnce, isAlive, populate, save } from './together.ts';
 
@@ -172,18 +172,7 @@ export function aliveConformance(test: StoreTest): void {
         'account:Ali%': 0,
         'account:A_ice': 0,
       });
-      await store.accounts.insert(
-        {
-          id: 'Alice',
-          status: 'active',
-          admin: false,
-          sealedUsername: '',
-          sealedEmail: '',
-          password: null,
-          createdAt: start,
-        },
-        { username: 'index:Alice', email: 'index:Alice@mail' },
-      );
+      await store.accounts.insert(account('Alice', { password: null }), identifiers('Alice'));
       await store.revocations.signOut(signOutOf('one', 'account:Alice'));
       expect(await isAlive(store, saved)).toBe(true);
     });

@@ -7,10 +7,13 @@ import {
   client,
   clientSession,
   connection,
+  credential,
   delivery,
   digest,
+  event,
   identifiers,
   identity,
+  mail,
   signOutOf,
   signingKey,
   start,
@@ -22,7 +25,7 @@ type Asked<Repository> = { readonly [method in keyof Repository]: () => Promise<
 
 /** Every question the port can be asked: one that is added to the port and not here does not compile. */
 const questions = (store: Store) => {
-  const { accounts, artifacts, catalogue, deliveries, revocations, transfer } = store;
+  const { accounts, artifacts, catalogue, deliveries, journal, outbox, revocations, transfer } = store;
   const signOut = {
     ...signOutOf('one', 'account:alice'),
     status: 'pending',
@@ -39,6 +42,29 @@ const questions = (store: Store) => {
       count: () => accounts.count(),
       setPassword: () => accounts.setPassword({ accountId: 'alice', hash: 'hash', changedAt: start }),
       setStatus: () => accounts.setStatus({ accountId: 'alice', status: 'disabled' }),
+      identify: () =>
+        accounts.identify({
+          accountId: 'alice',
+          expected: account('alice'),
+          sealedUsername: 'sealed',
+          sealedEmail: 'sealed',
+          emailVerifiedAt: null,
+          identifiers: identifiers('alicia'),
+        }),
+      requirePasswordReset: () => accounts.requirePasswordReset({ accountId: 'alice', at: start }),
+      setLocale: () => accounts.setLocale({ accountId: 'alice', locale: 'de' }),
+      credentialsOf: () => accounts.credentialsOf('alice'),
+      findCredential: () => accounts.findCredential('key'),
+      addCredential: () => accounts.addCredential(credential('key', 'alice'), { most: 1 }),
+      changeCredential: () =>
+        accounts.changeCredential({
+          id: 'held',
+          accountId: 'alice',
+          revision: 0,
+          sealed: 'sealed:second',
+          usedAt: start,
+        }),
+      removeCredential: () => accounts.removeCredential({ accountId: 'alice', id: 'held' }),
       findByIdentity: () => accounts.findByIdentity('subject'),
       identitiesOf: () => accounts.identitiesOf('alice'),
       linkIdentity: () => accounts.linkIdentity(identity('subject', 'alice')),
@@ -117,6 +143,30 @@ const questions = (store: Store) => {
       counts: () => deliveries.counts({}),
       revive: () => deliveries.revive({ now: start, deadlineAt: at(1) }),
     } satisfies Asked<Store['deliveries']>,
+    outbox: {
+      enqueue: () => outbox.enqueue([mail('one')]),
+      claim: () => outbox.claim({ now: start, leaseUntil: at(60), limit: 1 }),
+      settle: () =>
+        outbox.settle({
+          id: 'one',
+          fence: 1,
+          status: 'sent',
+          attempts: 1,
+          nextAttemptAt: null,
+          lastAttemptAt: start,
+          lastOutcome: 'accepted',
+        }),
+      release: () => outbox.release([{ id: 'one', fence: 1 }]),
+      nextDueAt: () => outbox.nextDueAt(),
+      find: () => outbox.find('one'),
+      list: () => outbox.list({ page }),
+      counts: () => outbox.counts(),
+      revive: () => outbox.revive({ now: start, deadlineAt: at(1), limit: 1 }),
+    } satisfies Asked<Store['outbox']>,
+    journal: {
+      append: () => journal.append([event('one')]),
+      eventsOf: () => journal.eventsOf('alice', page),
+    } satisfies Asked<Store['journal']>,
     transfer: {
       rows: () => transfer.rows('accounts', { limit: 1, aliveAt: start }),
       count: () => transfer.count('accounts', start),
@@ -147,6 +197,7 @@ export function closingConformance(test: StoreTest): void {
 
   test('a refused write has not happened', async ({ store, other }) => {
     await populate(store);
+    await store.accounts.addCredential(credential('held', 'alice'), { most: 1 });
     await store.close();
     await Promise.allSettled(
       Object.values(questions(store)).flatMap((methods) => Object.values(methods).map((ask) => ask())),
@@ -157,6 +208,11 @@ export function closingConformance(test: StoreTest): void {
     expect(await other.revocations.listSignOuts(5)).toEqual([]);
     expect(await other.revocations.findClientSession('grant')).toBeNull();
     expect(await other.deliveries.find('one')).toBeNull();
+    expect(await other.accounts.find('alice')).toEqual(account('alice'));
+    expect(await other.accounts.findByIdentifier('index:alicia')).toBeNull();
+    expect(await other.accounts.credentialsOf('alice')).toEqual([credential('held', 'alice')]);
+    expect(await other.outbox.find('one')).toBeNull();
+    expect(await other.journal.eventsOf('alice', { limit: 5 })).toEqual([]);
   });
 
   test('closing twice, or twice at once, is closing once', async ({ store }) => {
@@ -186,6 +242,9 @@ export function closingConformance(test: StoreTest): void {
       await store.artifacts.save(artifact('code', { stamps: { 'account:alice': 0 } }), clientSession('grant'));
       const signOut = await other.revocations.signOut(signOutOf('one', 'account:alice'));
       await other.revocations.fanOut({ signOut, deliveries: [delivery('one')], ended: ['grant'] });
+      await store.accounts.addCredential(credential('key', 'alice'), { most: 1 });
+      await store.outbox.enqueue([mail('one')]);
+      await other.journal.append([event('one')]);
       await store.close();
       await other.close();
 
@@ -196,6 +255,9 @@ export function closingConformance(test: StoreTest): void {
       expect(await later.artifacts.find(artifact('code').key, start)).toBeNull();
       expect(await later.revocations.findClientSession('grant')).toMatchObject({ endedBy: 'one' });
       expect(await later.deliveries.find('one')).toEqual(delivery('one'));
+      expect(await later.accounts.credentialsOf('alice')).toEqual([credential('key', 'alice')]);
+      expect(await later.outbox.find('one')).toEqual(mail('one'));
+      expect(await later.journal.eventsOf('alice', { limit: 5 })).toEqual([event('one')]);
     });
 
     test('is seen by every handle at once', async ({ store, other }) => {

@@ -8,9 +8,13 @@ import {
   client,
   clientSession,
   connection,
+  credential,
   delivery,
+  event,
   hour,
+  identifiers,
   identity,
+  mail,
   signOutOf,
   signOutRequest,
   signingKey,
@@ -35,13 +39,45 @@ const expired = artifact('expired', { expiresAt: at(30) });
 
 const linkedToAlice = [identity('b', 'alice', { linkedAt: at(1) }), identity('a', 'alice', { lastUsedAt: at(2) })];
 
+/** In the order in which they are added, which is neither that of their instants nor that of their ids. */
+const heldByAlice = [
+  credential('app', 'alice', { kind: 'totp', createdAt: at(2) }),
+  credential('browser', 'alice', { kind: 'trusted-browser', createdAt: at(1), lastUsedAt: at(3) }),
+  credential('key', 'alice', { createdAt: at(1) }),
+];
+
+const events = [
+  event('first', { at: at(13), kind: 'email.changed' }),
+  event('elsewhere', { at: at(14), accountId: null, actor: { kind: 'operator' } }),
+  event('by-app', { at: at(13), accountId: 'carol', actor: { kind: 'client', clientId: 'tv' } }),
+];
+
 /** Four people, three apps, and what becomes of them in a minute. */
 export async function furnish(store: Store): Promise<void> {
-  const { accounts, artifacts, catalogue, deliveries, revocations } = store;
+  const { accounts, artifacts, catalogue, deliveries, journal, outbox, revocations } = store;
   await catalogue.settle('keyring', 'fingerprint');
   await populate(store, ['alice', 'bob', 'carol'], ['player', 'radio', 'tv']);
   await accounts.insert(account('dave', { admin: true, password: null }), { username: 'index:d', email: 'index:d' });
   for (const linked of linkedToAlice) await accounts.linkIdentity(linked);
+  for (const held of heldByAlice) await accounts.addCredential(held, { most: 1 });
+  await accounts.changeCredential({
+    id: 'app',
+    accountId: 'alice',
+    revision: 0,
+    sealed: 'sealed:second',
+    usedAt: at(4),
+  });
+  await accounts.addCredential(credential('of-carol', 'carol'), { most: 1 });
+  await accounts.setLocale({ accountId: 'alice', locale: 'pt-BR' });
+  await accounts.identify({
+    accountId: 'bob',
+    expected: account('bob'),
+    sealedUsername: 'sealed:username:robert',
+    sealedEmail: 'sealed:email:robert',
+    emailVerifiedAt: at(9),
+    identifiers: identifiers('robert'),
+  });
+  await accounts.requirePasswordReset({ accountId: 'bob', at: at(9.5) });
   await catalogue.saveConnection(connection('corp'));
   await catalogue.saveConnection(connection('acme', { type: 'oidc' }));
   await catalogue.saveConnection(connection('acme', { type: 'oidc', state: 'second' }));
@@ -87,6 +123,21 @@ export async function furnish(store: Store): Promise<void> {
   await catalogue.deleteClient('radio', signOutOf('radio-off', 'client:radio', { at: at(9) }));
   await accounts.setPassword({ accountId: 'bob', hash: 'hash:bob:second', changedAt: at(10) });
 
+  await outbox.enqueue([
+    mail('went'),
+    mail('refused', { accountId: 'bob' }),
+    mail('held', { accountId: null, kind: 'new-address' }),
+    mail('waiting'),
+    mail('not-yet', { nextAttemptAt: at(50) }),
+  ]);
+  for (const { id, fence } of await outbox.claim({ now: at(3), leaseUntil: at(40), limit: 9 })) {
+    if (id === 'waiting') await outbox.release([{ id, fence }]);
+    if (id !== 'went' && id !== 'refused') continue;
+    const told = { attempts: 1, nextAttemptAt: null, lastAttemptAt: at(4), lastOutcome: `it ${id}` };
+    await outbox.settle({ id, fence, status: id === 'went' ? 'sent' : 'rejected', ...told });
+  }
+  await journal.append(events);
+
   await accounts.addFailure({ key: 'guess', now: at(11), delaySeconds: () => 3 });
   await accounts.addFailure({ key: 'guess', now: at(12), delaySeconds: () => 3 });
   await accounts.countAttempt({ key: 'minute', windowStart: start, expiresAt: at(120) });
@@ -103,6 +154,7 @@ const kept = ({ id, password: _password, ...record }: ReturnType<typeof account>
   username: `index:${id}`,
   email: `index:${id}@mail`,
   identities: [],
+  credentials: [],
 });
 const app = (id: string, changes: Partial<RowOf['clients']> = {}): RowOf['clients'] => {
   const { metadata, ...record } = client(id);
@@ -137,6 +189,9 @@ const thing = (record: ReturnType<typeof artifact>, others: Partial<RowOf['artif
   const fresh = { consumedAt: null, destroyed: false };
   return { id: hex(record), ...facts, uid, userCode, accountId, ...fresh, ...others };
 };
+const queued = (id: string, others: Partial<RowOf['mails']> = {}): RowOf['mails'] => {
+  return { ...mail(id), leaseUntil: null, fence: 1, ...others };
+};
 const tried = { attempts: 1, nextAttemptAt: null, lastAttemptAt: at(4) };
 
 type Rows = { readonly [K in Kind]: readonly (K extends 'artifacts' ? Omit<RowOf[K], 'order'> : RowOf[K])[] };
@@ -156,10 +211,22 @@ export const FURNISHED: Rows = {
   ],
   accounts: [
     {
-      ...kept(account('alice')),
+      ...kept(account('alice', { locale: 'pt-BR' })),
       identities: linkedToAlice.toReversed().map(({ accountId: _accountId, ...linked }) => linked),
+      credentials: [
+        ...heldByAlice.slice(1),
+        { ...(heldByAlice[0] ?? credential('app', 'alice')), sealed: 'sealed:second', revision: 1, lastUsedAt: at(4) },
+      ].map(({ accountId: _accountId, ...held }) => held),
     },
-    { ...kept(account('bob')), passwordHash: 'hash:bob:second', passwordChangedAt: at(10) },
+    {
+      ...kept(account('bob', { sealedUsername: 'sealed:username:robert', sealedEmail: 'sealed:email:robert' })),
+      passwordHash: 'hash:bob:second',
+      passwordChangedAt: at(10),
+      passwordResetRequiredAt: at(9.5),
+      emailVerifiedAt: at(9),
+      username: 'index:robert',
+      email: 'index:robert@mail',
+    },
     {
       ...kept(account('carol', { status: 'deleted', sealedUsername: '', sealedEmail: '' })),
       passwordHash: null,
@@ -227,6 +294,14 @@ export const FURNISHED: Rows = {
     owed('leased', { leaseUntil: at(40) }),
     owed('rejected', { status: 'rejected', refusals: 3, ...tried, lastOutcome: 'it was rejected' }),
   ],
+  mails: [
+    queued('held', { accountId: null, kind: 'new-address', leaseUntil: at(40) }),
+    queued('not-yet', { nextAttemptAt: at(50), fence: 0 }),
+    queued('refused', { accountId: 'bob', status: 'rejected', ...tried, lastOutcome: 'it refused' }),
+    queued('waiting'),
+    queued('went', { status: 'sent', sealed: '', ...tried, lastOutcome: 'it went' }),
+  ],
+  events: ['by-app', 'elsewhere', 'first'].flatMap((id) => events.filter((each) => each.id === id)),
   artifacts: [
     thing(session),
     thing(code, { consumedAt: at(1) }),

@@ -17,16 +17,7 @@ import {
   year,
 } from '../../support/records.ts';
 import type { StoreTest } from '../conformance.ts';
-import { atOnce, isAlive, populate, save } from './together.ts';
-
-/** Sweeps until there is no more; resolves to how many went. */
-const sweepAll = async (store: Store, now: Date, limit = 1000) => {
-  for (let all = 0; ;) {
-    const { swept, more } = await store.sweep({ now, limit });
-    all += swept;
-    if (!more) return all;
-  }
-};
+import { atOnce, isAlive, populate, save, sweepAll } from './together.ts';
 
 /** A Sign-out of Alice's, complete, with what it ended and what it owes, all of it settled as told. */
 const finished = async (

@@ -85,3 +85,12 @@ export const populate = async (
   for (const id of accountIds) await store.accounts.insert(account(id), identifiers(id));
   for (const id of clientIds) await store.catalogue.saveClient(client(id));
 };
+
+/** Sweeps until there is no more; resolves to how many went. */
+export const sweepAll = async (store: Store, now: Date, limit = 1000): Promise<number> => {
+  for (let all = 0; ;) {
+    const { swept, more } = await store.sweep({ now, limit });
+    all += swept;
+    if (!more) return all;
+  }
+};

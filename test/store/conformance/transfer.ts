@@ -1,13 +1,26 @@
 import { describe, expect } from 'vitest';
 import type { TransferReader, TransferRepository } from '../../../src/store/port.ts';
 import { digestOf, type Kind, KINDS, type RowOf } from '../../../src/store/transfer.ts';
-import { account, artifact, at, client, delivery, identifiers, signOutOf, start } from '../../support/records.ts';
+import {
+  account,
+  artifact,
+  at,
+  client,
+  credential,
+  delivery,
+  event,
+  identifiers,
+  identity,
+  mail,
+  signOutOf,
+  start,
+} from '../../support/records.ts';
 import type { StoreTest } from '../conformance.ts';
 import { FURNISHED, furnish, looked, things } from './furnished.ts';
 import { ids, populate, walk } from './together.ts';
 
 /** SHA-256 over everything a furnished store holds, kind by kind: the same on every engine, for ever. */
-const DIGEST = '8db56d23cf57740e333ff573d1de242dbafd233f7920d6a2e64d39ab7edb6077';
+const DIGEST = '85025c4e724f5810e82d2244479924b1b0e763ed12d1c182ba83aab60e07d3a1';
 
 /** All rows of a kind, a few at a time. */
 export const rowsOf = <K extends Kind>(
@@ -110,7 +123,9 @@ export function transferConformance(test: StoreTest): void {
     test('knows people by their names, and the deleted by none', async ({ store, elsewhere }) => {
       await furnish(store);
       await carry(store, elsewhere);
-      expect(await elsewhere.accounts.findByIdentifier('index:alice@mail')).toEqual(account('alice'));
+      expect(await elsewhere.accounts.findByIdentifier('index:alice@mail')).toEqual(
+        account('alice', { locale: 'pt-BR' }),
+      );
       expect(await elsewhere.accounts.find('carol')).toMatchObject({ status: 'deleted', password: null });
       expect(await elsewhere.accounts.insert(account('erin'), identifiers('alice'))).toBe('username-taken');
       expect(await elsewhere.accounts.insert(account('erin'), { username: 'e', email: 'index:d' })).toBe('email-taken');
@@ -172,6 +187,29 @@ export function transferConformance(test: StoreTest): void {
       expect(await deliveries.counts({})).toEqual({ pending: 3, delivered: 1, rejected: 1, abandoned: 0 });
     });
 
+    test('holds credentials, mails and events, and goes on with them', async ({ store, elsewhere }) => {
+      await furnish(store);
+      await carry(store, elsewhere);
+      const { accounts, outbox, journal } = elsewhere;
+      expect(await accounts.credentialsOf('alice')).toEqual(await store.accounts.credentialsOf('alice'));
+      expect(await accounts.addCredential(credential('key', 'bob'), { most: 1 })).toBe('taken');
+      expect(await accounts.addCredential(credential('of-carol', 'bob'), { most: 1 })).toBe('added');
+      const totp = { id: 'app', accountId: 'alice', sealed: 'sealed:third', usedAt: null };
+      expect(await accounts.changeCredential({ ...totp, revision: 0 })).toBe(false);
+      expect(await accounts.changeCredential({ ...totp, revision: 1 })).toBe(true);
+      // The lease is another worker's still, and its fence counts on.
+      expect(await outbox.claim({ now: at(39), leaseUntil: at(41), limit: 9 })).toMatchObject([{ id: 'waiting' }]);
+      expect(await outbox.claim({ now: at(40), leaseUntil: at(60), limit: 9 })).toMatchObject([
+        { id: 'held', fence: 2 },
+      ]);
+      expect(await outbox.enqueue([mail('went'), mail('refused')])).toBe(0);
+      expect(await outbox.counts()).toEqual({ pending: 3, sent: 1, rejected: 1, abandoned: 0 });
+      await journal.append([event('first', { sealed: 'sealed:other' })]);
+      expect(await journal.eventsOf('alice', { limit: 5 })).toEqual(
+        await store.journal.eventsOf('alice', { limit: 5 }),
+      );
+    });
+
     test('knows which of two was saved first', async ({ store, elsewhere }) => {
       const uid = { model: 'Session', uid: 'laptop', accountId: 'alice' };
       const [older, newer, newest] = ['older', 'newer', 'newest'].map((name) => artifact(name, uid));
@@ -196,6 +234,8 @@ export function transferConformance(test: StoreTest): void {
       expect(ids(await rowsOf(elsewhere, 'scopes', { aliveAt: later }))).not.toContain('grant:phone');
       expect(await rowsOf(elsewhere, 'failures', { aliveAt: later })).toEqual([]);
       expect(await elsewhere.deliveries.find('rejected')).not.toBeNull();
+      expect(ids(await rowsOf(elsewhere, 'mails', { aliveAt: later }))).toEqual(['held', 'not-yet', 'waiting']);
+      expect(await rowsOf(elsewhere, 'events', { aliveAt: later })).toEqual(FURNISHED.events);
     });
   });
 
@@ -215,6 +255,19 @@ export function transferConformance(test: StoreTest): void {
     await elsewhere.transfer.write('accounts', [{ ...taken, username: null, email: null }]);
     expect(await elsewhere.accounts.findByIdentifier('index:alice')).toBeNull();
     expect(await elsewhere.accounts.findByIdentifier('index:bob@mail')).toBeNull();
+  });
+
+  test('a credential goes with the row that was written last', async ({ store, elsewhere }) => {
+    await populate(store, ['alice', 'bob'], []);
+    for (const id of ['key', 'gone']) await store.accounts.addCredential(credential(id, 'alice'), { most: 2 });
+    await carry(store, elsewhere);
+    // As when both were removed meanwhile, and one of them added by bob.
+    for (const id of ['key', 'gone']) await store.accounts.removeCredential({ accountId: 'alice', id });
+    await store.accounts.addCredential(credential('key', 'bob'), { most: 1 });
+    await elsewhere.transfer.write('accounts', (await rowsOf(store, 'accounts')).toReversed());
+    expect(await everything(elsewhere)).toEqual(await everything(store));
+    expect((await elsewhere.accounts.findCredential('key'))?.account.id).toBe('bob');
+    expect(await elsewhere.accounts.findCredential('gone')).toBeNull();
   });
 
   test('a sign-out that is complete by now is not pending any more', async ({ store, elsewhere }) => {
@@ -271,6 +324,10 @@ export function transferConformance(test: StoreTest): void {
       expect(await other.transfer.unfinished()).toBe('a');
       expect(await other.transfer.isEmpty()).toBe(true);
       expect(await other.accounts.findByIdentifier('index:alice')).toBeNull();
+      await populate(other, ['bob'], []);
+      expect(await other.accounts.linkIdentity(identity('a', 'bob'))).toBe('linked');
+      expect(await other.accounts.addCredential(credential('key', 'bob'), { most: 1 })).toBe('added');
+      await store.transfer.clear();
       await furnish(other);
       expect(unordered(await everything(store))).toEqual(FURNISHED);
     });

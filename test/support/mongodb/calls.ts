@@ -10,17 +10,20 @@ import {
   client,
   clientSession,
   connection,
+  credential,
   day,
   delivery,
+  event,
   hour,
   identifiers,
   identity,
+  mail,
   signingKey,
   signOutOf,
   start,
   year,
 } from '../records.ts';
-import { everyone, leased, livingSession, pendingSignOut, recorded, rowId } from './filled.ts';
+import { everyone, happened, heldMail, leased, livingSession, pendingSignOut, recorded, rowId } from './filled.ts';
 
 /** Copying has tests of its own (mongo-transfer.test.ts). */
 type Room = Exclude<keyof Store, 'ping' | 'inspect' | 'sweep' | 'close' | 'transfer'>;
@@ -43,6 +46,15 @@ const told = {
   lastAttemptAt: start,
   lastOutcome: 'answered 200',
 } as const;
+
+const renaming = (accountId: string, name: string) => ({
+  accountId,
+  expected: { sealedUsername: `sealed:username:${accountId}`, sealedEmail: `sealed:email:${accountId}` },
+  sealedUsername: 'another',
+  sealedEmail: 'another',
+  emailVerifiedAt: at(1),
+  identifiers: identifiers(name),
+});
 
 /** Several lists of arguments are several ways to ask. */
 const tableFor = (rows: number): Table => ({
@@ -70,6 +82,28 @@ const tableFor = (rows: number): Table => ({
       [{ accountId: 'person-9', status: 'disabled', signOut: signOutOf('of-a-status', 'account:person-9') }],
       [{ accountId: 'nobody', status: 'deleted' }],
     ],
+    identify: [
+      [renaming('person-12', 'renamed')],
+      [renaming('person-7', 'person-8')],
+      [{ ...renaming('person-7', 'renamed'), expected: { sealedUsername: 'not that', sealedEmail: 'nor that' } }],
+    ],
+    requirePasswordReset: [
+      [{ accountId: 'person-13', at: at(1), signOut: signOutOf('of-a-reset', 'account:person-13') }],
+      [{ accountId: 'nobody', at: at(1) }],
+    ],
+    setLocale: [[{ accountId: 'person-14', locale: 'pt-BR' }]],
+    credentialsOf: [['person-7'], ['nobody']],
+    findCredential: [['credential-7'], ['none']],
+    addCredential: [
+      [credential('new-credential', 'person-15'), { most: 3 }],
+      [credential('credential-7', 'person-16'), { most: 3 }],
+      [credential('another-credential', 'person-17'), { most: 1 }],
+    ],
+    changeCredential: [
+      [{ id: 'credential-18', accountId: 'person-18', revision: 0, sealed: 'another', usedAt: at(1) }],
+      [{ id: 'credential-7', accountId: 'person-8', revision: 0, sealed: 'another', usedAt: null }],
+    ],
+    removeCredential: [[{ accountId: 'person-19', id: 'credential-19' }], [{ accountId: 'person-7', id: 'none' }]],
     findByIdentity: [['subject-7'], ['none']],
     identitiesOf: [['person-7'], ['nobody']],
     linkIdentity: [[identity('new-subject', 'person-8')], [identity('subject-7', 'person-8')]],
@@ -200,6 +234,41 @@ const tableFor = (rows: number): Table => ({
     revive: (
       [{ limit: 5 }, { clientId: 'app-3', limit: 5 }, { ids: [rowId(10, 'rejected'), rowId(11, 'abandoned')] }] as const
     ).map((which) => [{ ...which, now: start, deadlineAt: at(day) }] as const),
+  },
+  outbox: {
+    enqueue: [[[mail('new-mail'), mail(rowId(7, 'pending'))]]],
+    claim: [[{ now: start, leaseUntil: at(60), limit: 5 }]],
+    settle: [
+      [
+        {
+          ...heldMail,
+          status: 'sent',
+          attempts: 1,
+          nextAttemptAt: null,
+          lastAttemptAt: start,
+          lastOutcome: 'accepted',
+        },
+      ],
+    ],
+    release: [[[heldMail, { id: rowId(8, 'pending'), fence: 7 }]]],
+    nextDueAt: [[]],
+    find: [[rowId(7, 'pending')]],
+    list: (
+      [{}, { status: 'rejected' }, { accountId: 'person-7' }, { status: 'sent', accountId: 'person-7' }] as const
+    ).map((filter) => [{ ...filter, page: { after: rowId(2, 'abandoned'), limit: 20 } }] as const),
+    counts: [[]],
+    revive: ([{}, { ids: [rowId(10, 'rejected'), rowId(11, 'abandoned')] }] as const).map(
+      (which) => [{ ...which, now: start, deadlineAt: at(day), limit: 5 }] as const,
+    ),
+  },
+  journal: {
+    append: [[[event('new-event'), happened(7)]]],
+    eventsOf: [
+      ['person-2', { limit: 20 }],
+      // Most of what happened to this person is later.
+      ['person-2', { after: happened(rows / 4 + 2), limit: 20 }],
+      ['nobody', { limit: 20 }],
+    ],
   },
   store: {
     ping: [[]],

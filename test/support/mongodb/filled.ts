@@ -2,6 +2,7 @@
  * A store with so many of everything that grows in it: enough of them, and looking at all can be told from looking at some.
  * Ids count up from 0; how rows hang together is said below, and nowhere else.
  */
+import type { MailStatus } from '../../../src/store/outbox.ts';
 import type { SignOutRequest, Store } from '../../../src/store/port.ts';
 import type { DeliveryStatus, SignOutRecord } from '../../../src/store/records.ts';
 import {
@@ -11,10 +12,13 @@ import {
   client,
   clientSession,
   connection,
+  credential,
   day,
   delivery,
+  event,
   identifiers,
   identity,
+  mail,
   signingKey,
   signOutOf,
   start,
@@ -72,8 +76,11 @@ export async function fill(store: Store, rows: number): Promise<void> {
   const { accounts, artifacts, catalogue, revocations } = store;
   const each = (work: (nth: number) => Promise<unknown>): Promise<void> =>
     inBatches(rows, (nths) => Promise.all(nths.map(work)));
-  await each((nth) => accounts.insert(account(`person-${nth}`), identifiers(`person-${nth}`)));
-  await each((nth) => accounts.linkIdentity(identity(`subject-${nth}`, `person-${nth}`)));
+  await each((nth) => {
+    const person = `person-${nth}`;
+    return accounts.insert(account(person), identifiers(person), identity(`subject-${nth}`, person));
+  });
+  await each((nth) => accounts.addCredential(credential(`credential-${nth}`, `person-${nth}`), { most: 1 }));
   await each((nth) => catalogue.saveClient(client(`client-${nth}`)));
   await each((nth) => catalogue.settle(`fact-${nth}`, 'settled'));
   for (let nth = 0; nth < CONNECTIONS; nth += 1) await catalogue.saveConnection(connection(`connection-${nth}`));
@@ -114,6 +121,12 @@ export async function fill(store: Store, rows: number): Promise<void> {
   }
   await store.deliveries.claim({ clientId: 'app-9', now: start, leaseUntil: at(60), limit: 1 });
 
+  for (const status of ['pending', 'sent', 'rejected', 'abandoned'] as const) {
+    await inBatches(rows, (nths) => store.outbox.enqueue(nths.map((nth) => queued(nth, status))));
+  }
+  await store.outbox.claim({ now: start, leaseUntil: at(60), limit: 1 });
+  await inBatches(rows, (nths) => store.journal.append(nths.map(happened)));
+
   const failed = { now: start, delaySeconds: () => 1 };
   await each((nth) => accounts.addFailure({ key: `failure-${nth}`, ...failed }));
   await each((nth) => accounts.countAttempt({ key: `attempt-${nth}`, windowStart: start, expiresAt: at(60) }));
@@ -126,11 +139,26 @@ const owed = (nth: number, status: DeliveryStatus) =>
     signOutId: nth % 2 === 0 ? 'everyone' : `complete-${nth % 10}`,
     accountId: `person-${nth}`,
     clientId: `app-${nth % APPS}`,
-    nextAttemptAt: status !== 'pending' ? null : nth % 4 < 2 ? at(nth - 10_000) : at(day + nth),
+    nextAttemptAt: nextAttemptAt(nth, status),
   });
+
+const nextAttemptAt = (nth: number, status: DeliveryStatus | MailStatus): Date | null => {
+  if (status !== 'pending') return null;
+  return nth % 4 < 2 ? at(nth - 10_000) : at(day + nth);
+};
 
 /** The Delivery that somebody holds, by its first lease: the one that has been due for the longest at its Client. */
 export const leased = { id: rowId(9, 'pending'), fence: 1 };
+
+/** One of each state for each `person`; of the pending ones half are due. */
+const queued = (nth: number, status: MailStatus) =>
+  mail(rowId(nth, status), { status, accountId: `person-${nth}`, nextAttemptAt: nextAttemptAt(nth, status) });
+
+/** The mail that somebody holds, by its first lease: the one that has been due for the longest. */
+export const heldMail = { id: rowId(0, 'pending'), fence: 1 };
+
+/** A great deal happened, to five people. */
+export const happened = (nth: number) => event(rowId(nth, 'event'), { accountId: `person-${nth % 5}`, at: at(nth) });
 
 async function inBatches(rows: number, work: (nths: readonly number[]) => Promise<unknown>): Promise<void> {
   for (let from = 0; from < rows; from += AT_ONCE) {
