@@ -10,11 +10,11 @@
 import { addSeconds, type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { Outbound } from '../platform/outbound-http.ts';
+import { createBell, createStoreWatch, storeBackOffMilliseconds, within } from '../platform/patience.ts';
 import { type DeliveryRepository, StoreUnavailable } from '../store/port.ts';
 import type { DeliveryStatus, LeasedDelivery } from '../store/records.ts';
 import { type Attempt, attemptDelivery, type MintLogoutToken } from './attempt.ts';
 import { createLanes, type OpenCircuit, type Sign } from './lanes.ts';
-import { createBell, createStoreWatch, storeBackOffMilliseconds, within } from './patience.ts';
 import { isTransportFailure, judgeAttempt, type Verdict } from './retry.ts';
 
 export type { MintLogoutToken } from './attempt.ts';
@@ -85,7 +85,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
 
   const lanes = createLanes({ concurrency, perClient });
   const bell = createBell(clock);
-  const store = createStoreWatch(log);
+  const store = createStoreWatch<'claim deliveries' | 'record outcomes'>(log, 'delivery');
   /** Aborted first: no new claims, no new attempts. */
   const stopping = new AbortController();
   /** Aborted when the grace is over: posts in flight are cut. */

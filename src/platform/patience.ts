@@ -1,11 +1,11 @@
 /**
- * How the worker waits: for a bell, for a while, and for a store that does not answer.
+ * How a worker waits: for a bell, for a while, and for a store that does not answer.
  *
  * Keeps one promise: a store that is down costs one line in the log and a try every few seconds, not one of each per
- * Delivery. It refuses to know what is waited for.
+ * piece of work. It refuses to know what is waited for.
  */
-import { type Clock, sleep } from '../platform/clock.ts';
-import type { Log } from '../platform/log.ts';
+import { type Clock, sleep } from './clock.ts';
+import type { Log } from './log.ts';
 
 /** Rings may come while nobody waits: whoever read `rings` before sees that there was one. */
 export type Bell = {
@@ -49,26 +49,24 @@ export async function within(clock: Clock, milliseconds: number, work: Promise<u
   return inTime;
 }
 
-/** What the worker asks of the store. Writing may fail while reading works (a full disk), so each is told apart. */
-type StoreUse = 'claim deliveries' | 'record outcomes';
-
 /** What is known about the store: whether its last answer to each use was one. */
-export type StoreWatch = {
+export type StoreWatch<Use extends string> = {
   /** It answered. Says so if that ends an outage. */
-  answered(use: StoreUse): void;
+  answered(use: Use): void;
   /** It did not. Says so once. */
-  failed(use: StoreUse, err: unknown): void;
+  failed(use: Use, err: unknown): void;
   answers(): boolean;
 };
 
-export function createStoreWatch(log: Log): StoreWatch {
-  const failing = new Set<StoreUse>();
+/** Watches it for one room, told apart by use: writing may fail while reading works (a full disk). */
+export function createStoreWatch<Use extends string>(log: Log, room: 'delivery' | 'mail'): StoreWatch<Use> {
+  const failing = new Set<Use>();
   return {
     answered(use) {
-      if (failing.delete(use) && failing.size === 0) log.info('delivery.resumed');
+      if (failing.delete(use) && failing.size === 0) log.info(`${room}.resumed`);
     },
     failed(use, err) {
-      if (!failing.has(use)) log.error({ err, use }, 'delivery.stalled');
+      if (!failing.has(use)) log.error({ err, use }, `${room}.stalled`);
       failing.add(use);
     },
     answers: () => failing.size === 0,
