@@ -13,14 +13,20 @@ import type { Log } from '../platform/log.ts';
 import type { AccountRepository } from '../store/port.ts';
 import type { AccountRecord } from '../store/records.ts';
 import type { Overloaded, PasswordHasher } from './password-hash.ts';
-import type { PasswordPolicy } from './password-policy.ts';
+import type { PasswordPolicy, ProblemWords } from './password-policy.ts';
 import type { Guessed, Locked, Looked, Throttle, Throttled } from './throttle.ts';
 
 /** `signedInAt` is when the check began: anything that ended access later ended this as well. */
 export type SignedIn = { readonly accountId: string; readonly amr: readonly ['pwd']; readonly signedInAt: Date };
 
 /** Fit to show: none of these says whether the account exists. `retryAfterSeconds` goes into `Retry-After`. */
-export type SignInRefusal = { readonly refused: 'wrong-credentials' } | Throttled | Locked | Overloaded;
+export type SignInRefusal =
+  | { readonly refused: 'wrong-credentials' }
+  /** Said to whoever knows the password: it may be known to others, and lets nobody in until it is replaced by mail. */
+  | { readonly refused: 'reset-required' }
+  | Throttled
+  | Locked
+  | Overloaded;
 
 type Attempt = {
   readonly password: string;
@@ -54,11 +60,17 @@ export type SignIn = {
     readonly username: string;
     readonly email: string;
     readonly secondFactor?: boolean;
+    /** What is wrong is said in these; in English without them. */
+    readonly words?: ProblemWords;
     readonly signal?: AbortSignal | undefined;
   }): Promise<
     { readonly hash: string } | { readonly refused: 'bad-password'; readonly problems: readonly string[] } | Overloaded
   >;
 };
+
+/** Whether an operator has demanded another password than the present one. */
+const mustBeReset = ({ password, passwordResetRequiredAt }: AccountRecord): boolean =>
+  password !== null && passwordResetRequiredAt !== null && password.changedAt <= passwordResetRequiredAt;
 
 // Looked up in place of an account that is not there, so that both cost the same round trips. Too short to be an id.
 const NOBODY = 'nobody';
@@ -100,6 +112,7 @@ export function createSignIn(needs: {
         : await hasher.verify(present, password, signal);
     if ('refused' in outcome) return { verdict: 'not-looked-at', answer: outcome };
     if (!outcome.ok || account?.status !== 'active' || !account.password) return wrong;
+    if (mustBeReset(account)) return { verdict: 'right', answer: { refused: 'reset-required' } };
     const verifiedHash = outcome.weaker
       ? await strengthen(account.id, account.password, password)
       : account.password.hash;

@@ -2,7 +2,7 @@
  * What guessing costs.
  *
  * Purpose: each failure makes the next attempt wait (NIST SP 800-63B-4 §3.2.2), a hundred of them disable what is being
- * guessed, and one network gets so many attempts a minute. Invariant: an attempt is looked at only after every earlier one
+ * guessed, and one network gets so many attempts a minute. A short code gets ten failures an hour. Invariant: an attempt is looked at only after every earlier one
  * of the same budget has been counted, by whatever name the account was called; every attempt counts against its network,
  * only failures against an account. It refuses to know what is being guessed and what is right.
  *
@@ -25,10 +25,14 @@ export type Guessed =
       readonly accountId: string;
       /** When this authenticator was set; null for one that is not there. Another instant, another budget. */
       readonly since: Date | null;
+      /** Short codes can be guessed by luck, so that luck is rationed. Passwords, by default. */
+      readonly pace?: Pace | undefined;
       /** A device id the caller has verified for this very account. */
       readonly knownDevice?: string | undefined;
     }
   | { readonly authenticator: string; readonly unknownIdentifier: string };
+
+export type Pace = 'password' | 'code';
 
 export type Throttled = { readonly refused: 'throttled'; readonly retryAfterSeconds: number };
 /** This authenticator is disabled until it is set anew. */
@@ -48,6 +52,9 @@ export type Throttle = {
 const LOCKED_AT_FAILURES = 100;
 const LONGEST_DELAY_SECONDS = 10;
 const WINDOW_SECONDS = 60;
+/** Failures of a short code after which it waits for an hour. */
+const CODES_AN_HOUR = 10;
+const HOUR_SECONDS = 3600;
 
 /** How long the next attempt waits after this many failures, the latest included. */
 export function delaySeconds(failures: number): number {
@@ -56,6 +63,14 @@ export function delaySeconds(failures: number): number {
   if (failures < 25) return 5;
   return LONGEST_DELAY_SECONDS;
 }
+
+const PACES = {
+  password: { delaySeconds, longestSeconds: LONGEST_DELAY_SECONDS },
+  code: {
+    delaySeconds: (failures: number) => (failures % CODES_AN_HOUR === 0 ? HOUR_SECONDS : delaySeconds(failures)),
+    longestSeconds: HOUR_SECONDS,
+  },
+} as const;
 
 export function createThrottle(needs: {
   readonly store: Pick<AccountRepository, 'throttle' | 'addFailure' | 'clearFailures' | 'countAttempt'>;
@@ -92,9 +107,10 @@ export function createThrottle(needs: {
 
     async attempt(guessed, look) {
       const key = keyOf(guessed);
+      const { delaySeconds, longestSeconds } = PACES[('pace' in guessed ? guessed.pace : undefined) ?? 'password'];
       const outcome = await line.enter(key, async () => {
         const before = await store.throttle(key);
-        const refusal = refusalOf(before, clock.now());
+        const refusal = refusalOf(before, clock.now(), longestSeconds);
         if (refusal !== null) return refusal;
         const { verdict, answer } = await look();
         switch (verdict) {
@@ -120,12 +136,16 @@ export function createThrottle(needs: {
   };
 }
 
-function refusalOf({ failures, blockedUntil }: ThrottleRecord, now: Date): Throttled | Locked | null {
+function refusalOf(
+  { failures, blockedUntil }: ThrottleRecord,
+  now: Date,
+  longestSeconds: number,
+): Throttled | Locked | null {
   if (failures >= LOCKED_AT_FAILURES) return { refused: 'locked' };
   if (blockedUntil === null) return null;
   const retryAfterSeconds = secondsUntil(blockedUntil, now);
   // A wait longer than the longest there is was written before the clock was set back; it would last until then.
-  if (retryAfterSeconds <= 0 || retryAfterSeconds > LONGEST_DELAY_SECONDS) return null;
+  if (retryAfterSeconds <= 0 || retryAfterSeconds > longestSeconds) return null;
   return { refused: 'throttled', retryAfterSeconds };
 }
 
