@@ -1,0 +1,127 @@
+/** Devices, and the receipt of a sign-out, in German. */
+import { sentence, text } from '../text.ts';
+import type { Texts } from '../en.ts';
+
+export const device: Texts['device'] = {
+  on: (program, system) => `${program} unter ${system}`,
+  unknown: 'Unbekanntes Gerät',
+  unknownPlace: 'Unbekannter Ort',
+  thisMachine: (address) => `dieser Rechner (${address})`,
+};
+
+export const devices: Texts['devices'] = {
+  title: 'Ihre Geräte',
+  heading: 'Geräte',
+  lede: 'Jeder Browser, jede App und jedes Gerät, das an Ihrem Konto angemeldet ist.',
+  signedInNow: 'Jetzt angemeldet',
+  on: 'auf ',
+  thisBrowser: 'Dieser Browser',
+  place: 'Ort',
+  lastUsed: 'Zuletzt verwendet',
+  firstUsed: 'Zuerst verwendet',
+  connectedFrom: 'Verbunden aus',
+  fromThisBrowser: 'diesem Browser',
+  signOut: 'Abmelden',
+  noneHere: 'Keine Geräte auf dieser Seite.',
+  none: 'An Ihrem Konto ist nichts angemeldet.',
+  more: 'Weitere Geräte',
+  first: 'Erste Geräte',
+  many: 'Viele auf einmal abmelden',
+  manyLede:
+    'Alle anderen Geräte: Dieser Browser bleibt angemeldet. Alle Geräte: Auch dieser Browser wird abgemeldet. In beiden Fällen bekommen Sie einen Beleg.',
+  signOutOthers: 'Alle anderen Geräte abmelden',
+  signOutAll: 'Alle Geräte abmelden',
+};
+
+export const receipt: Texts['receipt'] = {
+  title: 'Abmeldebeleg',
+  eyebrow: 'Abmeldebeleg',
+  headline: 'Der Zugriff ist beendet',
+  whatEnded: 'Was beendet wurde',
+  askedBy: 'Veranlasst von',
+  reason: 'Grund',
+  lastToken: (at) => sentence`Einige Apps prüfen ein kurzlebiges Token selbst. Das letzte läuft ab am ${at}.`,
+  whoWasTold: 'Wer benachrichtigt wurde',
+  settled: (told, total) =>
+    `Benachrichtigt: ${told} von ${total}. Es werden keine weiteren Benachrichtigungen verschickt.`,
+  running: (told, total) =>
+    `Benachrichtigt: ${told} von ${total}. Es werden noch Benachrichtigungen verschickt; diese Seite hält sich selbst aktuell.`,
+  nobody: 'Es war keine App angemeldet, also musste niemand benachrichtigt werden.',
+  starting:
+    'Der Zugriff ist schon beendet. Es wird ermittelt, wer zu benachrichtigen ist; diese Seite hält sich selbst aktuell.',
+  counts: {
+    told: 'Benachrichtigt',
+    waiting: 'Wartet',
+    trying: 'Wird erneut versucht',
+    refused: 'Abgelehnt',
+    unreachable: 'Nicht erreichbar',
+    notApplicable: 'Nimmt keine Benachrichtigungen an',
+    total: 'Insgesamt',
+  },
+  app: 'App',
+  device: 'Gerät',
+  outcome: 'Ergebnis',
+  more: (rows) => `Hier nicht aufgeführt: ${rows} weitere. Oben sind sie mitgezählt.`,
+  signInAgain: 'Wieder anmelden',
+  signedOutSince: 'Inzwischen abgemeldet',
+  outcomes: {
+    told: 'Benachrichtigt am',
+    trying: 'Noch nicht erreicht. Nächster Versuch am',
+    refused: 'Benachrichtigt, hat aber abgelehnt. Erfährt es bei der nächsten Anfrage',
+    unreachable: 'Nicht erreichbar. Erfährt es bei der nächsten Anfrage',
+    'not-applicable': 'Erfährt es bei der nächsten Anfrage',
+    waiting: 'Wird gerade benachrichtigt',
+  },
+  unsent: {
+    'address-refused': 'Die Adresse darf von hier nicht aufgerufen werden. Erfährt es bei der nächsten Anfrage',
+    'client-gone': 'Nimmt keine Benachrichtigungen mehr an. Erfährt es bei der nächsten Anfrage',
+  },
+  kept: {
+    told: 'Behält den Zugriff in Abwesenheit. Benachrichtigt am',
+    trying: 'Behält den Zugriff in Abwesenheit. Noch nicht erreicht. Nächster Versuch am',
+    refused: 'Behält den Zugriff in Abwesenheit. Benachrichtigt, hat aber abgelehnt',
+    unreachable: 'Behält den Zugriff in Abwesenheit. Nicht erreichbar',
+    'not-applicable': 'Behält den Zugriff in Abwesenheit',
+    waiting: 'Behält den Zugriff in Abwesenheit. Wird gerade benachrichtigt',
+  },
+  keptUnsent: {
+    'address-refused': 'Behält den Zugriff in Abwesenheit. Die Adresse darf von hier nicht aufgerufen werden',
+    'client-gone': 'Behält den Zugriff in Abwesenheit. Nimmt keine Benachrichtigungen mehr an',
+  },
+  scopes: {
+    everyone: 'Alle, auf allen Geräten',
+    client: (app) => text`Alle, bei ${app}`,
+    connection: (connection) => text`Alle, die sich über ${connection} angemeldet haben`,
+    identity: (connection) => text`Alles, woran Sie sich über ${connection} angemeldet haben`,
+    upstream: (connection) => text`Alles, woran Sie sich über eine Sitzung bei ${connection} angemeldet haben`,
+    account: 'Alle Geräte',
+    'account-except': 'Alle anderen Geräte',
+    device: 'Ein Gerät',
+    browser: 'Ein Browser und die darüber angemeldeten Apps',
+  },
+  actors: {
+    you: 'Ihnen',
+    owner: 'der Person, der das Konto gehört',
+    'another-account': 'einem anderen Konto',
+    operator: 'einem Betreiber',
+    'app-of-yours': 'einer App, von der Sie sich abgemeldet haben',
+    'app-of-owner': 'einer App, von der sich die Person abgemeldet hat, der das Konto gehört',
+    system: 'Curfew',
+  },
+  reasons: {
+    person: 'Auf Ihren Wunsch',
+    password: 'Ihr Passwort wurde geändert',
+    passwordReset: 'Ihr Passwort wurde per E-Mail zurückgesetzt',
+    passwordRequired: 'Ein neues Passwort ist nötig',
+    reported: 'Sie haben gesagt: Das war ich nicht',
+    emailReverted: 'Eine Änderung Ihrer E-Mail-Adresse wurde rückgängig gemacht',
+    browser: 'In diesem Browser abgemeldet',
+    disabled: 'Das Konto wurde gesperrt',
+    deleted: 'Das Konto wurde gelöscht',
+    clientRemoved: 'Die App wurde entfernt',
+    connectionRemoved: 'Dieser Anmeldeweg wurde entfernt',
+    operator: 'Auf Wunsch eines Betreibers',
+    personForOthers: 'Auf Wunsch der Person, der das Konto gehört',
+    passwordForOthers: 'Das Passwort des Kontos wurde geändert',
+  },
+};

@@ -1,0 +1,226 @@
+/** A person's own pages, in English. */
+import { sentence, text, type Instant } from '../text.ts';
+
+/** Around every page. */
+export const page = {
+  skip: 'Skip to content',
+  nav: 'Your account',
+  account: 'Account',
+  security: 'Security',
+  devices: 'Devices',
+  signedInAs: 'Signed in as ',
+  signOut: 'Sign out of this browser',
+  cancel: 'Cancel',
+};
+
+export const account = {
+  title: 'Your account',
+  heading: (username: string) => sentence`Hello, ${username}`,
+  lede: 'Who you are here, and where you are signed in.',
+  devices: 'Devices',
+  devicesNow: 'Signed in to your account now:',
+  seeDevices: 'See your devices',
+  security: 'Security',
+  securityLede: 'Change your password, or end access everywhere with one press.',
+  openSecurity: 'Open security',
+  about: 'About you',
+  username: 'Username',
+  email: 'E-mail',
+  emailNone: 'none',
+  emailConfirmed: 'confirmed',
+  emailNotConfirmed: 'not confirmed',
+  since: 'Account since',
+  language: 'Language',
+  verify: 'Send a link to confirm my address',
+  changeEmail: 'Change your e-mail address',
+  newEmail: 'New e-mail address',
+  submitEmail: 'Change e-mail address',
+  changeUsername: 'Change your username',
+  newUsername: 'New username',
+  submitUsername: 'Change username',
+  sameEmail: 'This is your address already.',
+  enoughMails: 'Enough messages were sent for now. Try again in an hour.',
+  changedMeanwhile: 'Something else was changed meanwhile. Try again.',
+  data: 'Your data',
+  dataLede: 'Everything that is kept about you here, as one file.',
+  download: 'Download my data',
+  delete: 'Delete your account',
+  deleteLede:
+    'Every device and app loses access, and your name, address and ways to sign in are erased. This cannot be undone.',
+  typeUsername: (username: string) => text`Type your username, ${username}, to confirm`,
+  submitDelete: 'Delete my account',
+  notConfirmed: 'Type your username exactly as it is shown above. Nothing was deleted.',
+  changed: {
+    'verification-sent': 'A message is on its way to your address. Open the link in it.',
+    'verification-enough':
+      'Enough messages were sent to your address for now. Look among the unwanted mail, or try again in an hour.',
+    'email-sent': 'A message is on its way to the new address. Nothing changes until the link in it is opened.',
+    username: 'Your username was changed. From now on, sign in with the new one.',
+  },
+};
+
+/** What is wrong about a name or an address that was typed. */
+export const identifiers = {
+  'bad-username':
+    'A username has 1 to 64 letters (a–z), digits, dots, dashes or underscores, and starts with a letter or digit.',
+  'bad-email': 'This does not look like one e-mail address, such as name@example.org.',
+  'username-taken': 'This username is taken.',
+  'email-taken': 'This e-mail address belongs to another account.',
+  'identity-taken': 'This identity signs in to another account.',
+};
+
+const UNEASY = 'If something felt wrong, sign out of all devices as well.';
+
+export const security = {
+  title: 'Security',
+  heading: 'Security',
+  everywhere: 'End access everywhere',
+  everywhereLede:
+    'Lost a laptop, or something feels wrong? One press signs your account out everywhere, this browser included.',
+  signedInNow: 'Signed in now:',
+  signOutAll: 'Sign out of all devices',
+  next: [
+    'Every browser, phone, TV and server loses access at once.',
+    'Every app is told, and you get a receipt that shows which have heard.',
+    'Your data stays. To come back, you sign in again.',
+  ],
+  password: 'Password',
+  lastChanged: (at: Instant) => sentence`Last changed ${at}.`,
+  currentPassword: 'Current password',
+  newPassword: 'New password',
+  passwordHint: (characters: number) => `At least ${characters} characters. A few words in a row work well.`,
+  code: 'Code of your second factor',
+  codeHint: 'You signed in a while ago. With a passkey only? Sign in with it again, then change the password.',
+  signOutDevices: 'Sign out connected devices after password change',
+  changePassword: 'Change password',
+  changedByOthers: 'The password was changed by somebody else meanwhile. Sign in again.',
+  otherWays: 'Other ways to sign in',
+  as: 'as ',
+  unverified:
+    'It cannot prove that somebody signed in anew: after a sign-out, a session still open there lets you back in.',
+  linked: 'Linked',
+  lastUsed: 'Last used',
+  unlink: 'Unlink',
+  unlinkNamed: (connection: string) => text`Unlink ${connection}`,
+  unlinkThis: 'Unlink this way to sign in',
+  onlyWay: 'Your only way in',
+  link: (connection: string) => text`Link ${connection}`,
+  changed: {
+    password: 'Your password was changed. Your devices stay signed in.',
+    linked: 'Linked. From now on you can sign in this way as well.',
+    'totp-added': `Your authenticator app is set up. Its codes are asked for from now on. ${UNEASY}`,
+    'totp-removed': `The authenticator app was removed. Its codes are not asked for any more. ${UNEASY}`,
+    'passkey-added': `Your passkey was added. ${UNEASY}`,
+    'passkey-renamed': 'The passkey has its new name.',
+    'passkey-removed': `The passkey was removed. ${UNEASY}`,
+    'browsers-forgotten': 'Forgotten. The second factor is asked for there again.',
+    'device-reattached': 'Re-attached. The device carries on in a moment, under the name it had.',
+    'device-ignored': 'Ignored. The device got no access, and is not listed here again.',
+    'device-gone': 'This device does not wait under that code any more. If it shows a new code, it is listed below.',
+  },
+};
+
+/** What is wrong about a password that somebody wants to choose. */
+export const passwordProblems = {
+  tooLong: (most: number) => `Use at most ${most} characters.`,
+  notText: 'The password holds something that is not a character.',
+  tooShort: (least: number) => `Use at least ${least} characters. A few unrelated words make a good password.`,
+  hasUsername: 'Do not use your username in the password.',
+  hasEmail: 'Do not use your e-mail address in the password.',
+  hasService: 'Do not use the name of this service in the password.',
+  breached: 'This password is known from data breaches and is among the first to be guessed.',
+  repeated: 'This is one short or common password repeated; guessers try that.',
+  decorated: 'This is a common password with digits or signs around it; guessers try that.',
+  walk: 'This follows the keyboard, the alphabet or a count; guessers try that.',
+};
+
+export const factors = {
+  heading: 'Second factor',
+  lede: 'Asked for after your password or your other sign-in, so that neither alone opens anything.',
+  app: 'Authenticator app',
+  setUp: 'Set up',
+  lastUsed: 'Last used',
+  remove: 'Remove',
+  removeApp: 'Remove the authenticator app',
+  required: 'A second factor is required here',
+  notSetUp: 'Not set up.',
+  setUpApp: 'Set up an authenticator app',
+  passkey: (kind: string) => `Passkey. ${kind}.`,
+  rename: 'Rename',
+  newName: 'New name',
+  saveName: 'Save the name',
+  added: 'Added',
+  removeNamed: (passkey: string) => text`Remove ${passkey}`,
+  removePasskey: 'Remove this passkey',
+  recoveryCodes: 'Recovery codes',
+  codesLeft: (at: Instant) => sentence` left of those made ${at}.`,
+  noCodes: 'None. Without them a lost phone is a lost account.',
+  makeCodes: 'Make new recovery codes',
+  addPasskey: 'Add a passkey',
+  trusted: 'Trusted browsers',
+  trustedLede: 'The second factor is not asked for in these for 30 days. Signing out of all devices ends that as well.',
+  since: 'Since',
+  forget: 'Forget',
+  forgetNamed: (browser: string) => text`Forget ${browser}`,
+  kinds: {
+    synced: 'On several devices, kept by its provider',
+    syncs: 'May be copied to other devices by its provider',
+    single: 'On one device only',
+  },
+  used: (kind: string, times: number) => `${kind}; used ${times} times`,
+};
+
+export const recoveryCodes = {
+  title: 'Recovery codes',
+  heading: 'Your recovery codes',
+  lede: 'Print them or write them down, and keep them where your phone is not. Each one lets you in once, in place of a code of the app. They are shown this once; codes you had before do not work any more.',
+  done: 'I have kept them',
+};
+
+export const waiting = {
+  heading: 'Waiting to be re-attached',
+  lede: 'These devices lost their access and ask for it back. Re-attach only what is yours and shows this very code: it keeps its name and carries on.',
+  on: 'on ',
+  screenShows: 'Its screen must show',
+  callsItself: (device: string) => text`It now calls itself ${device}.`,
+  asksFrom: 'Asks from',
+  asked: 'Asked',
+  firstUsed: 'First used',
+  reattach: 'Re-attach',
+  reattachNamed: (app: string, device: string, code: string) => text`Re-attach ${app} on ${device}, code ${code}`,
+  ignore: 'Ignore',
+  ignoreNamed: (app: string, device: string, code: string) => text`Ignore ${app} on ${device}, code ${code}`,
+  reattachThis: 'Re-attach your device',
+};
+
+export const events = {
+  heading: 'What happened lately',
+  lede: 'Something here that was not you? Sign out of all devices above, then change your password.',
+  byOperator: 'By whoever runs this service',
+  about: (event: string, what: string) => text`${event}: ${what}`,
+  from: (device: string, place: string) => text`${device}, ${place}`,
+  kinds: {
+    'account.signed-in': 'Signed in',
+    'sign-in.recovery-code': 'A recovery code was used',
+    'account.signed-out': 'Signed out everywhere',
+    'password.changed': 'Password changed',
+    'password.reset': 'Password reset by mail',
+    'password.reset-requested': 'A link to reset the password was asked for',
+    'email.verified': 'E-mail address confirmed',
+    'email.changed': 'E-mail address changed',
+    'email.reverted': 'Change of e-mail address taken back',
+    'username.changed': 'Username changed',
+    'totp.added': 'Authenticator app set up',
+    'totp.removed': 'Authenticator app removed',
+    'recovery-codes.made': 'New recovery codes made',
+    'passkey.added': 'Passkey added',
+    'passkey.removed': 'Passkey removed',
+    'browser.trusted': 'Browser trusted for 30 days',
+    'browsers.forgotten': 'Trusted browsers forgotten',
+    'identity.linked': 'Another way to sign in linked',
+    'identity.unlinked': 'A way to sign in unlinked',
+    'device.reattached': 'Device re-attached',
+    'account.created': 'Account made',
+    'account.reported': 'Somebody reported: "this was not me"',
+  },
+};
