@@ -18,7 +18,7 @@ const USAGE = `npm run demo -- [options]
 
   --fresh                begin with an empty store and a new account
   --data DIR             keep everything in DIR instead of .demo
-  --ports FIRST          use FIRST and the five ports after it (default ${DEFAULT_PORTS.curfew}); auto: any free ones
+  --ports FIRST          use FIRST and the six ports after it (default ${DEFAULT_PORTS.curfew}); auto: any free ones
   --refresh-seconds N    how often the TV and the media server refresh their access (default 5)
 `;
 
@@ -35,6 +35,7 @@ const NAMES: Readonly<Record<Service, string>> = {
   marquee: 'Marquee',
   tv: 'TV',
   'media-server': 'Media server',
+  inbox: 'Inbox',
   company: 'Pinwhistle Pictures',
 };
 
@@ -80,13 +81,14 @@ async function run(options: Options, folder: Folder, programs: Programs): Promis
   folder.prepare();
 
   const services = Object.keys(DEFAULT_PORTS) as Service[];
-  const found = await freePorts(services.map((_service, at) => options.firstPort + at));
+  const wishOf = (service: Service): number => options.firstPort + DEFAULT_PORTS[service] - DEFAULT_PORTS.curfew;
+  const found = await freePorts(services.map(wishOf));
   const ports = Object.fromEntries(services.map((service, at) => [service, found[at]])) as Record<Service, number>;
   const urls = Object.fromEntries(
     services.map((service) => [service, `http://localhost:${ports[service]}`]),
   ) as unknown as Urls;
-  for (const [at, service] of services.entries()) {
-    const wish = options.firstPort + at;
+  for (const service of services) {
+    const wish = wishOf(service);
     if (ports[service] !== wish) say(`Port ${wish} is taken: ${NAMES[service]} gets ${ports[service]}.\n`);
   }
   folder.writeConfiguration(ports);
@@ -166,6 +168,7 @@ function start(parts: {
       'client-secret-file': folder.secretFile('media-server'),
       data: folder.mediaServer,
     }),
+    inbox: serve('inbox', 'examples/inbox/server.ts', { port: String(ports.inbox), folder: folder.mail }),
     company: serve('company', 'examples/company/server.ts', {
       port: String(ports.company),
       name: NAMES.company,
@@ -192,6 +195,8 @@ async function isReady(service: Service, url: string): Promise<boolean> {
       const state = (await (await fetch(`${url}/state`)).json()) as { userCode?: string; owner?: string };
       return state.userCode !== undefined || state.owner !== undefined;
     }
+    case 'inbox':
+      return (await fetch(url)).ok;
     case 'company':
       return (await fetch(`${url}/saml/metadata`)).ok;
   }

@@ -8,6 +8,9 @@ import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 import { createAccounts } from './accounts/accounts.ts';
+import { createJournal } from './audit/journal.ts';
+import { createHalfWaySignIns } from './authn/half-way.ts';
+import { createMoreProofs } from './authn/more-proofs.ts';
 import { createPasswordHasher, type HashParameters } from './authn/password-hash.ts';
 import { createPasswordPolicy } from './authn/password-policy.ts';
 import { createSignIn } from './authn/sign-in.ts';
@@ -15,16 +18,20 @@ import { createThrottle } from './authn/throttle.ts';
 import type { Config } from './config.ts';
 import { createConnections } from './connections/connections.ts';
 import { createDeliveryWorker } from './delivery/worker.ts';
+import { createMail } from './mail/mail.ts';
 import { createArtifactAdapter } from './oidc/artifact-adapter.ts';
 import { createBrowserSessions } from './oidc/browser-session.ts';
 import { refuseClientMetadata } from './oidc/client-check.ts';
 import { createClientDirectory } from './oidc/clients.ts';
 import { deviceSealer } from './oidc/device.ts';
+import { createDeviceApprovals } from './oidc/device-approvals.ts';
 import { clientSessionRecorder } from './oidc/grants.ts';
 import { issueInitialAccessToken } from './oidc/initial-access-token.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { mintLogoutToken } from './oidc/logout-token.ts';
+import { REFRESH_TOKEN_SECONDS, scopesKnown } from './oidc/provider.ts';
 import { createProviderHolder } from './oidc/provider-holder.ts';
+import { createReturningDevices } from './oidc/returning-devices.ts';
 import { createAccessTokenMarks } from './oidc/self-contained.ts';
 import { createSigningKeys } from './oidc/signing-keys.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
@@ -35,6 +42,7 @@ import { createFanOut } from './revocation/fan-out.ts';
 import { createSignOuts, REASONS } from './revocation/sign-out.ts';
 import type { Store } from './store/port.ts';
 import { openStoreAndKeyring } from './open-store.ts';
+import { createAfterwards } from './web/afterwards.ts';
 import { createApp } from './web/app.ts';
 import { createMetrics } from './web/metrics.ts';
 import { createProviderPages } from './web/provider-pages.ts';
@@ -42,13 +50,16 @@ import { createViews } from './web/views.ts';
 
 // What commands need besides the core, so that they import the wiring and nothing behind it.
 export { openBlocklist } from './authn/password-blocklist.ts';
+export { INCIDENT_RESET_SECONDS } from './authn/mailed-links.ts';
+export { parseEmail } from './accounts/identifiers.ts';
 export { checkNewClient } from './config/check-new-client.ts';
 export { isRefusal, parseStoreAddress } from './config/store-address.ts';
 export { SIGNING_ALGORITHMS } from './oidc/signing-keys.ts';
 export { KeyringProblem } from './platform/keyring.ts';
+export { DEADLINE_SECONDS as MAIL_DEADLINE_SECONDS } from './mail/outbox.ts';
 export { systemClock } from './platform/clock.ts';
 export { createLog } from './platform/log.ts';
-export { randomSecret } from './platform/random.ts';
+export { randomId, randomSecret } from './platform/random.ts';
 export { formatProblems } from './config/read.ts';
 export { readConfig } from './configuration.ts';
 export { migrateStore, openStoreReader, openStoreToFill, storeIsThere, storeName, storeUrl } from './open-store.ts';
@@ -134,6 +145,8 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     log,
   });
 
+  const proofs = createMoreProofs({ store, keyring, clock, throttle, issuer: config.issuer });
+  const journal = createJournal({ store: store.journal, keyring, clock, log });
   const connections = createConnections({
     config,
     store,
@@ -147,6 +160,13 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
 
   const signingKeys = createSigningKeys({ catalogue: store.catalogue, keyring, clock });
   const devices = deviceSealer(keyring);
+  const returning = createReturningDevices({
+    store,
+    keyring,
+    clock,
+    devices,
+    refreshTokenSeconds: REFRESH_TOKEN_SECONDS,
+  });
   const views = createViews({ directory: fileURLToPath(new URL('../views', import.meta.url)), cache: true });
   const provider = await createProviderHolder({
     signingKeys,
@@ -171,7 +191,12 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
       cookieKeys: [keyring.derive('cookies').toString('base64url')],
       outboundFetch: (url, init) => outbound.fetch(url as string, init as never),
       claimsOf: async (accountId) => (await accounts.claimsOf(accountId)) ?? { sub: accountId },
-      pages: createProviderPages({ views, connectionName: (id) => connections.settingsOf(id)?.name }),
+      pages: createProviderPages({
+        views,
+        connectionName: (id) => connections.settingsOf(id)?.name,
+        localeOf: async (id) => (await accounts.find(id))?.locale ?? null,
+      }),
+      returning,
       marks: createAccessTokenMarks(store.revocations, clock),
       endBrowserSession: async (session) => void (await signOuts.endBrowserSession(session)),
       endClientSession: (session) => signOuts.endClientSession(session),
@@ -189,12 +214,17 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     perClient: config.delivery.perClient,
   });
 
+  const mail = createMail({ config, outbox: store.outbox, keyring, clock, log, observe: metrics.mails });
+
   return {
     config,
     log,
     clock,
     store,
     keyring,
+    ...mail,
+    ...proofs,
+    journal,
     outbound,
     reach: createReach({ allow: config.outbound.allow }),
     metrics,
@@ -209,6 +239,7 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     signingKeys,
     provider,
     devices,
+    returning,
     views,
     /** Why this metadata, secret included, makes no Client; null when it does. */
     refuseClientMetadata: (metadata: object) => refuseClientMetadata(provider.current(), metadata),
@@ -218,7 +249,7 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     async close(): Promise<void> {
       provider.stop();
       await fanOut.stop();
-      await deliveries.stop();
+      await Promise.all([deliveries.stop(), mail.mails?.stop()]);
       await outbound.close();
       await store.close();
     },
@@ -229,6 +260,7 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
 export async function composeWeb(core: Core) {
   const { config, store, clock, keyring, provider, signOuts } = core;
   const stopping = new AbortController();
+  const afterwards = createAfterwards({ log: core.log, clock });
   const app = createApp({
     stopping: stopping.signal,
     config,
@@ -241,10 +273,28 @@ export async function composeWeb(core: Core) {
     accounts: core.accounts,
     signIn: core.signIn,
     throttle: core.throttle,
+    factors: core.factors,
+    totp: core.totp,
+    recoveryCodes: core.recoveryCodes,
+    passkeys: core.passkeys,
+    trustedBrowsers: core.trustedBrowsers,
+    links: core.links,
+    halfWay: createHalfWaySignIns({ artifacts: store.artifacts, attempts: store.accounts, keyring, clock }),
+    journal: core.journal,
+    mailer: core.mailer,
+    afterwards,
     signOuts,
     clients: core.clients,
     connections: core.connections,
     devices: core.devices,
+    returning: core.returning,
+    approvals: createDeviceApprovals({
+      provider: provider.current,
+      returning: core.returning,
+      ...store,
+      clock,
+      scopes: scopesKnown(config),
+    }),
     provider,
     interactions: createInteractions(provider.current),
     browsers: createBrowserSessions({
@@ -260,15 +310,18 @@ export async function composeWeb(core: Core) {
   const listener: RequestListener = (request, response) => void handle(request, response);
   return {
     listener,
-    /** Fan-out, deliveries, key reload and sweeping. */
+    /** Fan-out, deliveries, mails, key reload and sweeping. */
     start(): void {
       provider.start();
       core.fanOut.start();
       core.deliveries.start();
+      core.mails?.start();
     },
     /** Lets go of those who only wait for news, so that the server can close. */
     stop(): void {
       stopping.abort();
     },
+    /** Resolves when what answers left to do is done: to be awaited once the server has closed. */
+    settled: () => afterwards.idle(),
   };
 }

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { type ClientEntry, ClientMetadata, rule } from './config/client-metadata.ts';
 import { Connection, type ConnectionEntry } from './config/connections.ts';
 import { isLoopbackHost } from './config/loopback.ts';
+import { Mail, type MailConfig } from './config/mail.ts';
 import { isRefusal, parseStoreAddress } from './config/store-address.ts';
 import { parseAllowEntry } from './platform/addresses.ts';
 
@@ -107,14 +108,24 @@ export const ConfigSchema = z
       .describe(
         'The keys that seal what is in the store. Keep it, and its backup, apart from the store. Created on the first start over an empty store.',
       ),
-    mail: z
-      .null({ error: `sending mail is ${NOT_YET}` })
-      .default(null)
-      .describe('How mail is sent; none by this version.'),
+    mail: Mail.nullable().default(null).describe('How mail is sent. Without it none is, and what needs mail says so.'),
     registration: z
-      .enum(['closed'], { error: `open and invite registration are ${NOT_YET}` })
+      .enum(['closed', 'invite', 'open'])
       .default('closed')
-      .describe('Who may make an account. closed: operators only, by command.'),
+      .describe(
+        'Who may make an account. closed: operators only, by command. invite: whoever was sent a link. open: anybody whose address receives mail.',
+      ),
+    secondFactor: z
+      .strictObject({
+        requiredFor: z
+          .enum(['nobody', 'admins', 'everybody'])
+          .default('nobody')
+          .describe(
+            'Who must have one; who has none sets one up at the next sign-in. It is always asked of who has one.',
+          ),
+      })
+      .describe('The second factor: a code of an app, or a passkey.')
+      .prefault({}),
     outbound: z
       .strictObject({
         allow: z
@@ -205,7 +216,8 @@ export type Config = Omit<
   /** Without a trailing slash. */
   issuer: string;
   store: StoreConfig;
-  mail: null;
+  /** Null: no mail is sent. */
+  mail: MailConfig | null;
   connections: ConnectionEntry[];
   clients: ClientEntry[];
   resources: (Parsed['resources'][number] & { audience: string })[];

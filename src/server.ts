@@ -33,6 +33,8 @@ class StartRefused extends Error {
 export type RunningServer = {
   readonly port: number;
   readonly core: Awaited<ReturnType<typeof composeCore>>;
+  /** Resolves when whatever answers left to do is done. */
+  settled(): Promise<void>;
   /** Stops accepting, lets requests in flight finish, gives leases back, closes the store. */
   stop(): Promise<void>;
 };
@@ -76,10 +78,12 @@ export async function startServer(config: Config, log: Log, seams: Seams = {}): 
   return {
     port,
     core: running,
+    settled: web.settled,
     async stop() {
       web.stop();
       // Together, so that a slow request and a slow Client do not add up.
-      await Promise.all([closeServer(server), running.deliveries.stop(), sweeping.stop()]);
+      const closed = closeServer(server).then(() => web.settled());
+      await Promise.all([closed, running.deliveries.stop(), running.mails?.stop(), sweeping.stop()]);
       await running.close();
       log.info('server.stopped');
     },

@@ -51,7 +51,7 @@ const onMongodb = {
       'test/store/under-test.test.ts',
       'test/{journeys,races,faults,hostile,commands,relying-party}/**/*.test.ts',
       // Those with accounts in a real store.
-      'test/unit/{accounts,sign-in,throttle}.test.ts',
+      'test/unit/{accounts,sign-in,throttle,totp,recovery-codes,trusted-browsers,mailed-links,half-way}.test.ts',
       ...ON_MONGODB_ALONE,
     ],
     // About files of SQLite's, or about nothing that is kept.

@@ -28,7 +28,7 @@ export function createApp({ identity, device, checkToken }: Parts): Express {
             <p class="notice" role="status">
               ${
                 state.phase === 'signed-out'
-                  ? 'This media server was signed out and is waiting to be re-attached.'
+                  ? 'Waiting to be re-attached by its owner: on their security page, if it lists this code, or by typing it.'
                   : 'This media server is waiting to be attached to its owner.'
               }
               Its name and its shelf are kept.

@@ -1,6 +1,7 @@
 /**
- * What the media server keeps on disk, in two files that never mix: who it is (`server.json`, made once, untouched by
- * any sign-out) and what it may do (`attachment.json`, a secret, gone when access ends).
+ * What the media server keeps on disk, in files that never mix: who it is (`server.json`, made once, untouched by any
+ * sign-out), what it may do (`attachment.json`, a secret, gone when access ends), and who it was to its issuer
+ * (`last-id-token.json`, which opens nothing and outlives its access).
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
@@ -56,6 +57,22 @@ export function attachmentFile({ folder, ...holder }: { folder: string; issuer: 
     keep: (attachment: Attachment | undefined): void => {
       if (attachment) replaceFile(path, { ...holder, ...attachment });
       else rmSync(path, { force: true });
+    },
+  };
+}
+
+/** The last ID Token of one issuer for one client: anybody else's business is not what it says. */
+export function idTokenFile({ folder, ...holder }: { folder: string; issuer: string; clientId: string }) {
+  const path = join(folder, 'last-id-token.json');
+  return {
+    load: (): string | undefined => {
+      const kept = parse<{ idToken: string } & typeof holder>(readIfPresent(path) ?? '');
+      const ours = kept?.issuer === holder.issuer && kept.clientId === holder.clientId;
+      return ours && typeof kept.idToken === 'string' ? kept.idToken : undefined;
+    },
+    keep: (idToken: string | undefined): void => {
+      if (idToken === undefined) rmSync(path, { force: true });
+      else replaceFile(path, { ...holder, idToken });
     },
   };
 }

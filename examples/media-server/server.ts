@@ -4,7 +4,7 @@ import { startDevice } from '../shared/device.ts';
 import { findIssuer } from '../shared/issuer.ts';
 import { readFlags, readPort, readSeconds, readSecretFile, readUrl, serve, usageError } from '../shared/serve.ts';
 import { createApp } from './app.ts';
-import { attachmentFile, loadIdentity, type Identity } from './files.ts';
+import { attachmentFile, idTokenFile, loadIdentity, type Identity } from './files.ts';
 import { createTokenCheck } from './token-check.ts';
 
 const flags = readFlags({
@@ -38,8 +38,16 @@ function identityIn(folder: string): Identity {
 
 const identity = identityIn(folder);
 const attachments = attachmentFile({ folder, issuer: url.href, clientId });
+const idTokens = idTokenFile({ folder, issuer: url.href, clientId });
 const issuer = findIssuer({ url, clientId, auth: ClientSecretBasic(clientSecret), device: identity.name });
-const device = startDevice({ issuer, refreshSeconds, attachment: attachments.load(), keep: attachments.keep });
+const device = startDevice({
+  issuer,
+  refreshSeconds,
+  attachment: attachments.load(),
+  keep: attachments.keep,
+  lastIdToken: idTokens.load(),
+  keepIdToken: idTokens.keep,
+});
 const checkToken = createTokenCheck({ issuer, cacheSeconds });
 
 serve({

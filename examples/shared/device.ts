@@ -1,7 +1,8 @@
 /**
  * The life of a device without a keyboard (RFC 8628): show a code, wait for its approval, keep the access fresh, and
  * when the issuer ends it, show a fresh code. The promise: whatever happened, approving the code on display is all a
- * person has to do. It refuses to know what the device is and where it keeps its refresh token.
+ * person has to do; and since the device says by its last ID Token which one it was, an issuer that listens can let its
+ * owner do that without typing. It refuses to know what the device is and where it keeps its tokens.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as client from 'openid-client';
@@ -23,6 +24,10 @@ export type DeviceOptions = {
   attachment?: Attachment | undefined;
   /** Called with every new refresh token, before it is used, and with nothing once access has ended. */
   keep?: (attachment: Attachment | undefined) => void;
+  /** The last ID Token of an earlier run: who this device was, which the end of its access does not change. */
+  lastIdToken?: string | undefined;
+  /** Called with every new ID Token; with nothing when the issuer would not hear the last one. */
+  keepIdToken?: (idToken: string | undefined) => void;
 };
 
 const SCOPE = 'openid profile offline_access';
@@ -30,12 +35,13 @@ const LONGEST_RETRY_MS = 30_000;
 // A code that was denied or has expired is replaced, but not so fast that a broken issuer gets a storm of requests.
 const BETWEEN_CODES_MS = 2_000;
 
-export function startDevice({ issuer, refreshSeconds, attachment, keep }: DeviceOptions): Device {
+export function startDevice({ issuer, refreshSeconds, attachment, keep, ...options }: DeviceOptions): Device {
   const stopping = new AbortController();
   const { signal } = stopping;
   let state: DeviceState = attachment
     ? { phase: 'attached', owner: attachment.owner }
-    : { phase: 'waiting', code: undefined };
+    : { phase: options.lastIdToken === undefined ? 'waiting' : 'signed-out', code: undefined };
+  let { lastIdToken } = options;
 
   const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal });
 
@@ -56,9 +62,7 @@ export function startDevice({ issuer, refreshSeconds, attachment, keep }: Device
   /** Shows one code after another until somebody approves one. */
   async function attach(config: client.Configuration): Promise<Attachment> {
     for (;;) {
-      const authorization = await persist('device.code', () =>
-        client.initiateDeviceAuthorization(config, { scope: SCOPE }),
-      );
+      const authorization = await persist('device.code', () => askForCode(config));
       showCode({
         userCode: authorization.user_code,
         verificationUri: authorization.verification_uri,
@@ -69,12 +73,36 @@ export function startDevice({ issuer, refreshSeconds, attachment, keep }: Device
       if (tokens?.refresh_token) {
         const attached = { refreshToken: tokens.refresh_token, owner: await ownerOf(config, tokens) };
         keep?.(attached);
+        rememberIdToken(tokens.id_token);
         return attached;
       }
       if (tokens)
         log('device.no-refresh-token', { hint: 'the client needs the refresh_token grant and offline_access' });
       await pause(BETWEEN_CODES_MS);
     }
+  }
+
+  /**
+   * Says which device it was, if it was one (`id_token_hint`, OpenID Connect Core §3.1.2.1). It is no credential: an issuer
+   * that has forgotten its key, or wants to know nothing of it, is asked again without.
+   */
+  async function askForCode(config: client.Configuration) {
+    if (lastIdToken !== undefined) {
+      try {
+        return await client.initiateDeviceAuthorization(config, { scope: SCOPE, id_token_hint: lastIdToken });
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (!refusal) throw error;
+        log('device.hint-refused', { refusal });
+        rememberIdToken(undefined);
+      }
+    }
+    return client.initiateDeviceAuthorization(config, { scope: SCOPE });
+  }
+
+  function rememberIdToken(idToken: string | undefined): void {
+    lastIdToken = idToken;
+    options.keepIdToken?.(idToken);
   }
 
   function showCode(code: Code | undefined): void {
@@ -119,6 +147,8 @@ export function startDevice({ issuer, refreshSeconds, attachment, keep }: Device
           current.refreshToken = tokens.refresh_token;
           keep?.(current);
         }
+        // Newer is better: the key that signed an old one may be gone.
+        if (tokens.id_token) rememberIdToken(tokens.id_token);
         waitMs = refreshSeconds * 1000;
         retryMs = 1_000;
       } catch (error) {

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { REASONS } from '../../src/compose.ts';
 import { type ExitCode, Refused } from '../terminal/outcome.ts';
 import { counted } from '../terminal/text.ts';
+import { accountLinkCommands } from './account-links.ts';
 import { type Account, accountNamed, allPages, instant, waitSeconds } from './arguments.ts';
 import { agree, type House, type Shell } from './house.ts';
 import { hashPassword, readPassword } from './new-password.ts';
@@ -57,6 +58,7 @@ export function accountCommands(program: Command, shell: Shell): void {
     .option('--yes', 'do not ask')
     .option(...WAIT)
     .action((name: string, options: SetPassword) => shell.inHouse((house) => setPassword(house, name, options)));
+  accountLinkCommands(account, shell);
 }
 
 async function create(house: House, { username, email, passwordFile, admin = false }: Create): Promise<ExitCode> {

@@ -14,6 +14,7 @@ import { checkBlocklist, checkIssuer } from './doctor-surroundings.ts';
 import { checkClock, checkDeliveries, checkKeys, checkStore } from './doctor-house.ts';
 import { checkBackChannels } from './doctor-clients.ts';
 import { checkConnections } from './doctor-connections.ts';
+import { checkMail } from './doctor-mail.ts';
 
 type Config = ReturnType<typeof configurationOf>['config'];
 
@@ -72,7 +73,13 @@ async function examineHouse(config: Config, terminal: Terminal): Promise<Finding
     };
     const { finding: store, condition } = await checkStore(core);
     if (store.status === 'problem') return [keyring, store];
-    const inside = [checkKeys(core), checkDeliveries(core), checkBackChannels(core), checkConnections(core)];
+    const inside = [
+      checkKeys(core),
+      checkDeliveries(core),
+      checkBackChannels(core),
+      checkConnections(core),
+      checkMail(core),
+    ];
     return [keyring, store, checkClock(core, condition), ...(await Promise.all(inside)).flat()];
   } finally {
     await core.close();

@@ -14,6 +14,7 @@ import { deliveryCommands } from './delivery.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainFault, openHouse, type Shell } from './house.ts';
 import { keysCommands } from './keys.ts';
+import { mailCommands } from './mail.ts';
 import { signOutCommand } from './sign-out.ts';
 import { storeCommands } from './store.ts';
 import type { ExitCode, Interrupts } from '../terminal/outcome.ts';
@@ -58,6 +59,7 @@ export async function run(typed: readonly string[], streams: Streams, interrupts
   connectionCommands(program, shell);
   signOutCommand(program, shell);
   deliveryCommands(program, shell);
+  mailCommands(program, shell);
   keysCommands(program, shell);
   storeCommands(program, shell);
   doctorCommand(program, shell);

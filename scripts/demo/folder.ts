@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const template = fileURLToPath(new URL('../../config/demo.yaml', import.meta.url));
 /** Curfew is itself a client: of the company. */
 const CLIENTS_WITH_SECRETS = ['lumen', 'marquee', 'media-server', 'company'];
-const CONTENTS = ['data', 'secrets', 'media-server', 'logs', 'curfew.yaml', 'account.json', 'running.json'];
+const CONTENTS = ['data', 'mail', 'secrets', 'media-server', 'logs', 'curfew.yaml', 'account.json', 'running.json'];
 
 // Short, plain, and far from each other on the ear: a password to be typed by hand into a demo on this machine.
 const WORDS =
@@ -24,7 +24,7 @@ const WORDS =
   'shadow sparrow spindle summit sunset tangle teapot thicket thimble timber tulip tunnel turnip velvet violet walnut willow';
 const WORDS_IN_PASSWORD = 5;
 
-export type Service = 'curfew' | 'lumen' | 'marquee' | 'tv' | 'media-server' | 'company';
+export type Service = 'curfew' | 'lumen' | 'marquee' | 'tv' | 'media-server' | 'company' | 'inbox';
 
 /** Where each service is in config/demo.yaml, which is where it is unless that port is taken. */
 export const DEFAULT_PORTS: Readonly<Record<Service, number>> = {
@@ -34,6 +34,7 @@ export const DEFAULT_PORTS: Readonly<Record<Service, number>> = {
   tv: 3003,
   'media-server': 3004,
   company: 3005,
+  inbox: 3006,
 };
 
 export type Folder = ReturnType<typeof openFolder>;
@@ -47,6 +48,7 @@ export function openFolder(path: string) {
     configFile: at('curfew.yaml'),
     logs: at('logs'),
     mediaServer: at('media-server'),
+    mail: at('mail'),
     passwordFile: secret('password'),
     companyPasswordFile: secret('company-password'),
     secretFile: secret,

@@ -1,7 +1,9 @@
 /** What the demo says once everything answers: where to go, as whom, and what to try. Each URL stands on a line of its own. */
 
 export type Account = { readonly username: string; readonly password: string };
-export type Urls = Readonly<Record<'curfew' | 'lumen' | 'marquee' | 'tv' | 'media-server' | 'company', string>>;
+export type Urls = Readonly<
+  Record<'curfew' | 'lumen' | 'marquee' | 'tv' | 'media-server' | 'company' | 'inbox', string>
+>;
 
 export function guide({
   urls,
@@ -23,6 +25,7 @@ Marquee: ${urls.marquee}
 TV: ${urls.tv}
 Media server: ${urls['media-server']}
 Pinwhistle Pictures: ${urls.company}
+Inbox: ${urls.inbox}
 Connect a device: ${urls.curfew}/device
 Security page: ${urls.curfew}/account/security
 
@@ -40,7 +43,8 @@ What to try
      The receipt shows who has been told, and when.
   4. Look at every app again: the players ask you to sign in, the TV shows a new code,
      and the media server kept its name and waits for its owner.
-  5. Sign in again, and type the new codes. That is all it takes to come back.
+  5. Sign in again: the security page lists the TV and the media server as waiting.
+     Compare the code and press "Re-attach": one tap each, and they are who they were.
 
 Through a company: Pinwhistle Pictures has its own sign-in, which Curfew trusts
   6. In a private window open Lumen, press "Continue with Pinwhistle Pictures" and sign in there.

@@ -23,6 +23,10 @@ export type AccountView = {
   readonly createdAt: Date;
   /** Null: this account has no password. */
   readonly passwordChangedAt: Date | null;
+  /** Null: nobody has shown that mail to this address reaches the person. */
+  readonly emailVerifiedAt: Date | null;
+  /** BCP 47; null when it is not known. */
+  readonly locale: string | null;
 };
 
 /** Why an account was not created; `problem` is fit to show to whoever asked for it. */
@@ -31,13 +35,18 @@ export type AccountRefusal = {
   readonly problem: string;
 };
 
-/** Standard claims (OpenID Connect Core §5.1). No address has been verified yet, and none is claimed to be. */
+/** Standard claims (OpenID Connect Core §5.1). */
 export type AccountClaims = {
   readonly sub: string;
   readonly preferred_username: string;
-  readonly email: string;
-  readonly email_verified: false;
+  /** Both are absent where the account has no address. */
+  readonly email?: string;
+  readonly email_verified?: boolean;
 };
+
+/** `stale`: it was changed by somebody else meanwhile. */
+export type IdentifierChange =
+  'changed' | 'stale' | { readonly refused: AccountRefusal['refused']; readonly problem: string };
 
 export type Accounts = {
   /** Creates an active account. `passwordHash` comes from authn; without it nobody can sign in by password yet. */
@@ -46,6 +55,9 @@ export type Accounts = {
     readonly email: string;
     readonly admin?: boolean;
     readonly passwordHash?: string;
+    /** Whether mail to the address was shown to reach the person. */
+    readonly emailVerified?: boolean;
+    readonly locale?: string | null;
     /** False for an address that nobody has vouched for: it is shown, but finds nobody and keeps it from nobody. */
     readonly emailIdentifies?: boolean;
     /** The Identity it is made for, as it is kept, by the id that the account is given. */
@@ -59,6 +71,19 @@ export type Accounts = {
   list(page: Page): Promise<readonly AccountView[]>;
   /** The blind index under which an identifier is kept, whether it was typed as a username or as an e-mail address. */
   identifierIndex(typed: string): string;
+  /**
+   * Gives the account another address, which from then on finds it. `from` is the present one, as it must still be.
+   * `verified`: mail to it was shown to reach the person.
+   */
+  changeEmail(change: {
+    readonly accountId: string;
+    readonly from: string;
+    readonly email: string;
+    readonly verified: boolean;
+  }): Promise<IdentifierChange>;
+  /** Takes an address off that is not its person's: the account has none then. `email` is the present one. */
+  dropEmail(change: { readonly accountId: string; readonly email: string }): Promise<'changed' | 'stale'>;
+  changeUsername(change: { readonly accountId: string; readonly username: string }): Promise<IdentifierChange>;
   /** The account's claims; null when there is none or it is not active. */
   claimsOf(accountId: string): Promise<AccountClaims | null>;
 };
@@ -67,7 +92,7 @@ export type Accounts = {
  * `randomId` gives a new account id: unguessable, unique, free of meaning. By default 128 random bits in base64url.
  */
 export function createAccounts(needs: {
-  readonly store: Pick<AccountRepository, 'insert' | 'find' | 'findByIdentifier' | 'list'>;
+  readonly store: Pick<AccountRepository, 'insert' | 'find' | 'findByIdentifier' | 'list' | 'identify'>;
   readonly keyring: Pick<Keyring, 'seal' | 'unseal' | 'blindIndex'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly randomId?: () => string;
@@ -95,6 +120,8 @@ export function createAccounts(needs: {
     admin: record.admin,
     createdAt: record.createdAt,
     passwordChangedAt: record.password?.changedAt ?? null,
+    emailVerifiedAt: record.emailVerifiedAt,
+    locale: record.locale,
   });
 
   const viewed = (record: AccountRecord | null): AccountView | null => (record === null ? null : view(record));
@@ -105,6 +132,8 @@ export function createAccounts(needs: {
       email: typedEmail,
       admin = false,
       passwordHash,
+      emailVerified = false,
+      locale = null,
       emailIdentifies = true,
       identityFor,
     }) {
@@ -122,6 +151,9 @@ export function createAccounts(needs: {
         sealedUsername: seal('username', id, username.username),
         sealedEmail: seal('email', id, email.email),
         password: passwordHash === undefined ? null : { hash: passwordHash, changedAt: createdAt },
+        passwordResetRequiredAt: null,
+        emailVerifiedAt: emailVerified ? createdAt : null,
+        locale,
         createdAt,
       };
       const inserted = await store.insert(
@@ -132,16 +164,7 @@ export function createAccounts(needs: {
         },
         identityFor?.(id),
       );
-      switch (inserted) {
-        case 'inserted':
-          return { account: view(record) };
-        case 'username-taken':
-          return { refused: 'username-taken', problem: 'This username is taken.' };
-        case 'email-taken':
-          return { refused: 'email-taken', problem: 'This e-mail address belongs to another account.' };
-        case 'identity-taken':
-          return { refused: 'identity-taken', problem: 'This identity signs in to another account.' };
-      }
+      return inserted === 'inserted' ? { account: view(record) } : { refused: inserted, problem: TAKEN[inserted] };
     },
 
     find: async (accountId) => viewed(await store.find(accountId)),
@@ -153,13 +176,90 @@ export function createAccounts(needs: {
 
     identifierIndex,
 
+    async changeEmail({ accountId, from, email: typed, verified }) {
+      const email = parseEmail(typed);
+      if ('refused' in email) return email;
+      const record = await store.find(accountId);
+      if (record === null || record.status === 'deleted') return 'stale';
+      const present = view(record);
+      if (present.email !== from) return 'stale';
+      return identified(
+        await store.identify({
+          accountId,
+          expected: record,
+          sealedUsername: record.sealedUsername,
+          sealedEmail: seal('email', accountId, email.email),
+          emailVerifiedAt: verified ? clock.now() : null,
+          identifiers: { username: identifierIndex(present.username), email: identifierIndex(email.email) },
+        }),
+      );
+    },
+
+    async dropEmail({ accountId, email }) {
+      const record = await store.find(accountId);
+      if (record === null || record.status === 'deleted') return 'stale';
+      const present = view(record);
+      if (present.email !== email) return 'stale';
+      const byUsername = identifierIndex(present.username);
+      const dropped = await store.identify({
+        accountId,
+        expected: record,
+        sealedUsername: record.sealedUsername,
+        sealedEmail: seal('email', accountId, ''),
+        emailVerifiedAt: null,
+        identifiers: { username: byUsername, email: byUsername },
+      });
+      return dropped === 'set' ? 'changed' : 'stale';
+    },
+
+    async changeUsername({ accountId, username: typed }) {
+      const username = parseUsername(typed);
+      if ('refused' in username) return username;
+      const record = await store.find(accountId);
+      if (record === null || record.status === 'deleted') return 'stale';
+      const byEmail = identifierIndex(view(record).email);
+      // An address that nobody has vouched for finds nobody, and a change of name does not make it.
+      const identifies = (await store.findByIdentifier(byEmail))?.id === accountId;
+      const byUsername = identifierIndex(username.username);
+      return identified(
+        await store.identify({
+          accountId,
+          expected: record,
+          sealedUsername: seal('username', accountId, username.username),
+          sealedEmail: record.sealedEmail,
+          emailVerifiedAt: record.emailVerifiedAt,
+          identifiers: { username: byUsername, email: identifies ? byEmail : byUsername },
+        }),
+      );
+    },
+
     async claimsOf(accountId) {
       const record = await store.find(accountId);
       if (record?.status !== 'active') return null;
-      const { id, username, email } = view(record);
-      return { sub: id, preferred_username: username, email, email_verified: false };
+      const { id, username, email, emailVerifiedAt } = view(record);
+      const named = { sub: id, preferred_username: username };
+      return email === '' ? named : { ...named, email, email_verified: emailVerifiedAt !== null };
     },
   };
+}
+
+const TAKEN = {
+  'username-taken': 'This username is taken.',
+  'email-taken': 'This e-mail address belongs to another account.',
+  'identity-taken': 'This identity signs in to another account.',
+} as const;
+
+function identified(outcome: Awaited<ReturnType<AccountRepository['identify']>>): IdentifierChange {
+  switch (outcome) {
+    case 'set':
+      return 'changed';
+    case 'stale':
+    case 'unknown':
+      return 'stale';
+    case 'username-taken':
+    case 'email-taken':
+      return { refused: outcome, problem: TAKEN[outcome] };
+  }
 }
 
 // Drawn again while it starts with `-` or `_`: an id must be usable as an argument on a command line.

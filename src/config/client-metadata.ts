@@ -3,7 +3,7 @@
  *
  * Purpose: the one schema of Client metadata, for the configuration file and for whatever else registers Clients. Invariant:
  * standard names with standard meanings (OpenID Connect Dynamic Client Registration §2, RP-Initiated Logout §3.1,
- * Back-Channel Logout §2.2, RFC 9126, RFC 9449), plus four of our own; a key that is not listed is refused, never ignored. It
+ * Back-Channel Logout §2.2, RFC 9126, RFC 9449), plus five of our own; a key that is not listed is refused, never ignored. It
  * refuses to know where the metadata was written and where the secret is kept.
  */
 import { z } from 'zod';
@@ -157,6 +157,10 @@ export const ClientMetadata = z
       .boolean()
       .default(false)
       .describe('Ours: no consent page, and refresh tokens for offline_access without prompt=consent.'),
+    require_second_factor: z
+      .boolean()
+      .describe('Every sign-in at this app needs a second factor; who has none sets one up on the way.')
+      .optional(),
     connection: z
       .string()
       .min(1)
@@ -168,7 +172,7 @@ export const ClientMetadata = z
       .optional(),
   })
   .describe(
-    'A Client: OpenID Connect client metadata, plus first_party, connection, introspects and clientSecretFile.',
+    'A Client: OpenID Connect client metadata, plus first_party, require_second_factor, connection, introspects and clientSecretFile.',
   );
 
 /** Client metadata, parsed. */

@@ -10,6 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { checkClients, type ReadSecret } from './check-clients.ts';
 import { checkConnections, type JudgeFiles, type ReadText } from './check-connections.ts';
+import { checkMail } from './check-mail.ts';
 import {
   type Config,
   type ConfigProblem,
@@ -70,6 +71,8 @@ export function readConfig(options: ReadingOptions = {}): ConfigReading {
   problems.push(...repeatedResources(outline.resources));
   const store = checkStore(outline, base);
   problems.push(...store.problems);
+  const mail = checkMail(outline.mail, { base, readSecret: secretReader(base) });
+  problems.push(...mail.problems);
   if (!parsed.success) problems.push(...explain(parsed.error, written, ConfigSchema));
   if (!parsed.success || typeof issuer !== 'string' || store.config === undefined || problems.length > 0)
     return refused(problems, source);
@@ -80,6 +83,7 @@ export function readConfig(options: ReadingOptions = {}): ConfigReading {
     issuer,
     store: store.config,
     keyringFile: resolve(base, data.keyringFile),
+    mail: mail.config,
     clients,
     connections: checked.connections,
     resources: data.resources.map((resource) => ({ ...resource, audience: resource.audience ?? resource.identifier })),
@@ -120,6 +124,7 @@ type Outline = {
   listen?: unknown;
   store?: unknown;
   storePasswordFile?: unknown;
+  mail?: unknown;
   clients?: unknown;
   connections?: unknown;
   outbound?: { allow?: unknown } | null;

@@ -17,13 +17,8 @@ export type AdmissionPolicy = {
   readonly groups?: readonly string[] | undefined;
 };
 
-export type Admission =
-  | { readonly admitted: true }
-  | {
-      readonly refused: 'email-missing' | 'email-unverified' | 'email-domain' | 'group';
-      /** For the person. */
-      readonly reason: string;
-    };
+export type Admission = { readonly admitted: true } | { readonly refused: AdmissionRefusal };
+export type AdmissionRefusal = 'email-missing' | 'email-unverified' | 'email-domain' | 'group';
 
 export function admit({
   person: { email, emailVerified, groups },
@@ -34,28 +29,15 @@ export function admit({
 }): Admission {
   const { emailDomains, groups: allowedGroups } = policy;
   if (emailDomains !== undefined) {
-    if (email === undefined) {
-      return refuse(
-        'email-missing',
-        'Your organisation did not tell us your e-mail address, which decides who may sign in here.',
-      );
-    }
-    if (!emailVerified) {
-      return refuse(
-        'email-unverified',
-        'Your organisation has not confirmed that your e-mail address is yours. Only confirmed addresses may sign in here.',
-      );
-    }
+    if (email === undefined) return { refused: 'email-missing' };
+    if (!emailVerified) return { refused: 'email-unverified' };
     const domain = domainOf(email);
     if (!emailDomains.some((allowed) => parseEmailDomain(allowed) === domain)) {
-      return refuse('email-domain', 'People with an e-mail address like yours may not sign in here.');
+      return { refused: 'email-domain' };
     }
   }
   if (allowedGroups !== undefined && !allowedGroups.some((allowed) => groups.includes(allowed))) {
-    return refuse(
-      'group',
-      'You are not in a group that may sign in here. Whoever runs your organisation’s accounts can add you.',
-    );
+    return { refused: 'group' };
   }
   return { admitted: true };
 }
@@ -73,8 +55,3 @@ export function parseEmailDomain(written: string): string | undefined {
 }
 
 const domainOf = (email: string): string => email.slice(email.indexOf('@') + 1).toLowerCase();
-
-const refuse = (refused: Extract<Admission, { refused: string }>['refused'], reason: string): Admission => ({
-  refused,
-  reason,
-});

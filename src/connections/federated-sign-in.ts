@@ -9,7 +9,7 @@
 import type { Accounts } from '../accounts/accounts.ts';
 import type { RevocationRepository } from '../store/port.ts';
 import type { AccountRecord, ScopeKey, Stamps } from '../store/records.ts';
-import { type AdmissionPolicy, admit } from './admission.ts';
+import { type AdmissionRefusal, type AdmissionPolicy, admit } from './admission.ts';
 import type { Attempt } from './attempts.ts';
 import type { ConnectionSettings } from './connections.ts';
 import type { Identities } from './identities.ts';
@@ -22,8 +22,8 @@ export type Outcome =
   | { readonly kind: 'stale' }
   /** An account has this e-mail address, and the provider is trusted for it: its owner may link after signing in to it. */
   | { readonly kind: 'link-first'; readonly accountId: string }
-  /** `reason`: for the person, where there is more to say than the word does. */
-  | { readonly kind: 'refused'; readonly why: FederationRefusal; readonly reason?: string };
+  /** `rule`: which one keeps them out, where there is more to say than that they are not admitted. */
+  | { readonly kind: 'refused'; readonly why: FederationRefusal; readonly rule?: AdmissionRefusal };
 
 export type FederationRefusal =
   | 'not-admitted'
@@ -106,6 +106,7 @@ export function createFederatedSignIn({
         username,
         email,
         emailIdentifies: believed,
+        emailVerified: believed,
         identityFor: () => identities.recordOf(vouched),
       });
       if ('account' in made) {
@@ -134,7 +135,7 @@ export function createFederatedSignIn({
       const scopes = identities.scopesOf(vouched);
       noteEpochs(await revocations.epochs(['everyone', ...scopes]));
       const admission = admit({ person: vouched.claims, policy: admissionOf(settings) });
-      if ('refused' in admission) return { kind: 'refused', why: 'not-admitted', reason: admission.reason };
+      if ('refused' in admission) return { kind: 'refused', why: 'not-admitted', rule: admission.refused };
 
       const known = await identities.find(vouched);
       if (attempt.purpose.kind !== 'sign-in' && known !== null && known.id !== attempt.purpose.accountId) {

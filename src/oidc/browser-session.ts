@@ -7,6 +7,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 
 import type { Clock } from '../platform/clock.ts';
+import { type Assurance, meets } from './assurance.ts';
 import { authTimeOf, noteProof, type SignInProof, type UpstreamSession } from './lineage.ts';
 import { sessionSeconds } from './provider.ts';
 import type { CurfewSession } from './provider-parts.ts';
@@ -21,6 +22,8 @@ export type SignedIn = {
   readonly signedInAt: Date;
   /** When they proved who they are: a provider may have remembered that for long. */
   readonly authenticatedAt: Date;
+  /** How sure it is: one factor, or two. */
+  readonly acr: Assurance;
   /** The provider they came through. */
   readonly upstream?: UpstreamSession | undefined;
 };
@@ -29,8 +32,10 @@ export type BrowserSessions = {
   current(ctx: RequestContext): Promise<SignedIn | null>;
   signIn(
     ctx: RequestContext,
-    proven: { accountId: string; amr: readonly string[]; proof: SignInProof },
+    proven: { accountId: string; amr: readonly string[]; acr: Assurance; proof: SignInProof },
   ): Promise<SignedIn>;
+  /** Somebody signed in has shown a second factor as well: from now on their Session says so. */
+  strengthen(ctx: RequestContext, amr: readonly string[]): Promise<void>;
   /** Forgets the cookie. Access was ended by a Sign-out; this is for the browser's tidiness. */
   forget(ctx: RequestContext): void;
 };
@@ -71,10 +76,11 @@ export function createBrowserSessions({
         accountId: session.accountId,
         sessionUid: session.uid,
         ...instantsOf(session),
+        acr: meets(session.acr, 'aal2') ? 'aal2' : 'aal1',
         upstream: session.upstream,
       };
     },
-    async signIn(ctx, { accountId, amr, proof }) {
+    async signIn(ctx, { accountId, amr, acr, proof }) {
       noteProof(proof);
       let session = await load(ctx);
       if (session.accountId !== undefined && session.accountId !== accountId) {
@@ -85,9 +91,16 @@ export function createBrowserSessions({
       } else {
         session.resetIdentifier();
       }
-      session.loginAccount({ accountId, amr: [...amr], loginTs: authTimeOf(proof) });
+      session.loginAccount({ accountId, amr: [...amr], acr, loginTs: authTimeOf(proof) });
       await keep(ctx, session);
-      return { accountId, sessionUid: session.uid, ...instantsOf(session) };
+      return { accountId, sessionUid: session.uid, acr, ...instantsOf(session) };
+    },
+    async strengthen(ctx, amr) {
+      const session = await load(ctx);
+      if (session.accountId === undefined) return;
+      session.acr = 'aal2';
+      session.amr = [...new Set([...(session.amr ?? []), ...amr, 'mfa'])];
+      await keep(ctx, session);
     },
     forget(ctx) {
       ctx.cookies.set(provider().cookieName('session'), null, cookie);

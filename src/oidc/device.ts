@@ -45,18 +45,38 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b/, 'Linux'],
 ];
 
-/** "Firefox on Linux"; a program's own name where it gives one; "Unknown device" where it gives none. */
-export function describeDevice({ userAgent }: DeviceTraits): string {
+/** The browser, or a program's own name where it gives one, and the system: names, which are the same in every language. */
+export function partsOf({ userAgent }: DeviceTraits): {
+  readonly program: string | null;
+  readonly system: string | null;
+} {
   const browser = BROWSERS.find(([pattern]) => pattern.test(userAgent))?.[1];
-  const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1];
-  if (browser !== undefined) return system === undefined ? browser : `${browser} on ${system}`;
+  const system = SYSTEMS.find(([pattern]) => pattern.test(userAgent))?.[1] ?? null;
   const product = /^[\w .-]{1,40}/.exec(userAgent)?.[0].trim();
-  if (product) return system === undefined ? product : `${product} on ${system}`;
-  return 'Unknown device';
+  return { program: browser ?? (product || null), system };
 }
 
-/** Where a device is, as far as it is known: the address. */
-export function describePlace({ address }: DeviceTraits): string {
-  if (address === '') return 'Unknown place';
-  return /^(127\.|::1$)/.test(address) ? `this machine (${address})` : address;
+/** Where a device is, as far as that can be told from its address. */
+export function placeOf({ address }: DeviceTraits): 'unknown' | 'this-machine' | 'elsewhere' {
+  if (address === '') return 'unknown';
+  return /^(127\.|::1$)/.test(address) ? 'this-machine' : 'elsewhere';
+}
+
+/** "Firefox on Linux", in English: for what is kept, mailed or handed out. Pages say it in their own language. */
+export function describeDevice(traits: DeviceTraits): string {
+  const { program, system } = partsOf(traits);
+  if (program === null) return 'Unknown device';
+  return system === null ? program : `${program} on ${system}`;
+}
+
+/** Where a device is, in English. */
+export function describePlace(traits: DeviceTraits): string {
+  switch (placeOf(traits)) {
+    case 'unknown':
+      return 'Unknown place';
+    case 'this-machine':
+      return `this machine (${traits.address})`;
+    case 'elsewhere':
+      return traits.address;
+  }
 }

@@ -11,6 +11,7 @@ import { randomId } from '../platform/random.ts';
 import type { RevocationRepository } from '../store/port.ts';
 import type { ClientSessionRecord, ScopeKey } from '../store/records.ts';
 import { seenVouchers, stampsFor } from './lineage.ts';
+import { returningOf } from './returning-devices.ts';
 
 type GrantModel = InstanceType<Provider['Grant']>;
 type SessionModel = InstanceType<Provider['Session']>;
@@ -50,7 +51,7 @@ async function loadGrant(ctx: KoaContextWithOIDC, revocations: RevocationReposit
     return undefined;
   }
   if (consented === undefined && grant === undefined) session.sidFor(client.clientId, randomId());
-  if (client['first_party'] !== true) return grant;
+  if (client['first_party'] !== true) return named(grant, byDevice, session);
 
   grant ??= new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
   const before = JSON.stringify([grant.openid, grant.resources]);
@@ -61,6 +62,15 @@ async function loadGrant(ctx: KoaContextWithOIDC, revocations: RevocationReposit
     if (scopes.length > 0) grant.addResourceScope(resource, scopes.join(' '));
   }
   if (grant.jti === undefined || before !== JSON.stringify([grant.openid, grant.resources])) await grant.save();
+  return named(grant, byDevice, session);
+}
+
+/**
+ * One device, one Grant: its `sid` is its Grant's name, by which its Client Session is found when it comes back with nothing
+ * but an old ID Token.
+ */
+function named(grant: GrantModel | undefined, byDevice: boolean, session: SessionModel): GrantModel | undefined {
+  if (byDevice && grant?.clientId !== undefined) session.sidFor(grant.clientId, grant.jti);
   return grant;
 }
 
@@ -101,6 +111,8 @@ export function clientSessionRecorder({
       ? payload.deviceInfo
       : { userAgent: ctx?.get('user-agent'), address: ctx === undefined ? undefined : addressOf(ctx) };
     const now = clock.now();
+    // Back again, and so known to its owner already: its name and its first use go on.
+    const was = byDevice ? returningOf(payload.deviceInfo, accountId) : null;
     return {
       grantId,
       accountId,
@@ -111,11 +123,11 @@ export function clientSessionRecorder({
       persistent,
       sid,
       sealedDevice: sealDevice(grantId, {
-        userAgent: textOf(device?.['userAgent']),
+        userAgent: was?.userAgent ?? textOf(device?.['userAgent']),
         address: textOf(device?.['address']),
       }),
       stamps: stampsFor([...scopes, ...vouchers]),
-      firstUsedAt: now,
+      firstUsedAt: was === null ? now : new Date(was.firstUsedAt),
       lastUsedAt: now,
       selfContainedUntil: null,
       endedAt: null,

@@ -6,6 +6,7 @@
  */
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 
+import type { Assurance } from './assurance.ts';
 import { authTimeOf, noteProof, type SignInProof } from './lineage.ts';
 
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
@@ -21,7 +22,7 @@ export type Interactions = {
   /** Resolves to where the browser continues. */
   signedIn(
     ctx: RequestContext,
-    proven: { accountId: string; amr: readonly string[]; proof: SignInProof },
+    proven: { accountId: string; amr: readonly string[]; acr: Assurance; proof: SignInProof },
   ): Promise<string>;
   allowed(ctx: RequestContext, interaction: Interaction): Promise<string>;
   denied(ctx: RequestContext): Promise<string>;
@@ -54,13 +55,13 @@ export function createInteractions(provider: () => Provider): Interactions {
         scopes.length > 0 ? scopes : (typeof params['scope'] === 'string' ? params['scope'] : 'openid').split(' ');
       return { scopes: shown.filter((scope) => scope !== 'offline_access'), offline: shown.includes('offline_access') };
     },
-    signedIn(ctx, { accountId, amr, proof }) {
+    signedIn(ctx, { accountId, amr, acr, proof }) {
       noteProof(proof);
       return provider().interactionResult(
         ctx.req,
         ctx.res,
         {
-          login: { accountId, amr: [...amr], ts: authTimeOf(proof), remember: true },
+          login: { accountId, amr: [...amr], acr, ts: authTimeOf(proof), remember: true },
           curfew: proof,
         },
         { mergeWithLastSubmission: false },

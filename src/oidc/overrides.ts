@@ -11,6 +11,7 @@ import type { Client, CurfewSession, ProviderParts } from './provider-parts.ts';
 import { sessionCookie } from './session-cookie.ts';
 
 const NEW_BROWSER_SECONDS = 3600;
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 /** Applies all of them to a provider just built. */
 export function overrideLibrary(provider: Provider, parts: ProviderParts): void {
@@ -24,6 +25,7 @@ export function overrideLibrary(provider: Provider, parts: ProviderParts): void 
   refuseBeforeSpending(provider);
   endSessionsThroughTheDoor(provider, parts);
   detectReplaysByInsert(provider, parts);
+  recogniseReturningDevices(provider, parts);
 }
 
 /** Discovery and every address the library builds come from the configured issuer, never from Host or Forwarded. */
@@ -58,9 +60,10 @@ function findClientsInDirectory(provider: Provider, { clients, store }: Provider
     compareClientSecret(this: Client, actual: string): boolean {
       return clients.matches(this.clientId, this.clientSecret ?? '', actual);
     },
-    // A Client that can be told is given a `sid`, so that one device of several can be ended at it.
+    // A Client that can be told is given a `sid`, so that one device of several can be ended at it; and a device, so that
+    // it can say which one it was when it comes back.
     includeSid(this: Client): boolean {
-      return this.backchannelLogoutUri !== undefined;
+      return this.backchannelLogoutUri !== undefined || this.grantTypeAllowed(DEVICE_GRANT);
     },
   });
 }
@@ -202,4 +205,27 @@ function detectReplaysByInsert(provider: Provider, { store, clock }: ProviderPar
       clock.now(),
     );
   Object.assign(provider.ReplayDetection, { unique });
+}
+
+/**
+ * A device that asks for a code may say, by the last ID Token it was given, which one it was. The library refuses the request
+ * for a hint that is not good, and keeps one that is with the code; here a hint lists the device and does nothing else, so that
+ * its code can be had with any hint, and approved by whoever types it.
+ */
+function recogniseReturningDevices(provider: Provider, { returning }: ProviderParts): void {
+  const { IdToken } = provider;
+  const validate = IdToken.validate.bind(IdToken);
+  Object.assign(IdToken, {
+    async validate(token: string, client: Client) {
+      const { ctx } = Provider;
+      if (ctx?.oidc.route !== 'device_authorization') return validate(token, client);
+      Object.assign(ctx.oidc.params ?? {}, { id_token_hint: undefined });
+      const hint = await validate(token, client).catch(() => null);
+      // A Logout Token names an account and a `sid` as well, under the same key and for the same Client.
+      if (hint === null || ![undefined, 'JWT'].includes(hint.header['typ'] as string) || 'events' in hint.payload)
+        return;
+      const { sub, sid } = hint.payload;
+      ctx.state['returning'] = (await returning.recognise({ sub, sid }, client.clientId)) ?? undefined;
+    },
+  });
 }

@@ -1,12 +1,13 @@
 /** When a person is asked something, beyond what the library asks by itself. */
 import { interactionPolicy } from 'oidc-provider';
 
+import { askedFor, meets } from './assurance.ts';
 import { signedInJustNow } from './grants.ts';
 import type { CurfewSession, ProviderParts } from './provider-parts.ts';
 
 /**
  * A Client that was signed out, as a whole or in this browser, demands a fresh sign-in: nobody comes back silently. And
- * first-party Clients are not consented to.
+ * first-party Clients are not consented to. What a Client asks of a sign-in is met when a person signs in, not afterwards.
  */
 export function promptsFor({ store }: ProviderParts) {
   const policy = interactionPolicy.base();
@@ -36,6 +37,19 @@ export function promptsFor({ store }: ProviderParts) {
         return signedOutAt === null ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
       },
     ),
+  );
+  // The library compares values one by one, and asks for ever where a higher one is as good.
+  for (const check of ['essential_acr', 'essential_acrs']) policy.get('login')?.checks.remove(check);
+  policy.get('login')?.checks.add(
+    new Check('acr_not_met', 'a second factor is asked for', 'login_required', (ctx) => {
+      const { client, session, params } = ctx.oidc;
+      if (session?.accountId === undefined || signedInJustNow(ctx)) return Check.NO_NEED_TO_PROMPT;
+      const asked = askedFor({
+        acrValues: params?.['acr_values'],
+        clientRequires: client?.['require_second_factor'] === true,
+      });
+      return asked === null || meets(session.acr, asked) ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
+    }),
   );
   const consent = policy.get('consent');
   const native = consent?.checks.get('native_client_prompt');

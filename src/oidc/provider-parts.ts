@@ -8,6 +8,7 @@ import type { Store } from '../store/port.ts';
 import type { ClientDirectory } from './clients.ts';
 import type { DeviceTraits } from './device.ts';
 import type { UpstreamSession } from './lineage.ts';
+import type { ReturningDevices } from './returning-devices.ts';
 import type { AccessTokenMarks } from './self-contained.ts';
 
 /** A request as the provider's pages and hooks see it. */
@@ -15,6 +16,8 @@ export type ProviderContext = KoaContextWithOIDC;
 
 /** What a person's pages look like is the web room's business; each renders into `ctx.body`. */
 export type ProviderPages = {
+  /** The languages they speak (BCP 47). */
+  readonly locales: readonly string[];
   error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string | undefined }): Promise<void>;
   confirmSignOut(ctx: KoaContextWithOIDC, form: string): Promise<void>;
   signedOut(ctx: KoaContextWithOIDC): Promise<void>;
@@ -35,6 +38,7 @@ export type ProviderParts = {
   readonly outboundFetch: NonNullable<Configuration['fetch']>;
   readonly claimsOf: (accountId: string) => Promise<Record<string, unknown> & { sub: string }>;
   readonly pages: ProviderPages;
+  readonly returning: ReturningDevices;
   readonly marks: AccessTokenMarks;
   /** Ends a browser's Session before the library forgets it: the way RP-initiated logout reaches every Client. */
   readonly endBrowserSession: (session: { uid: string; accountId: string }) => Promise<void>;

@@ -12,10 +12,12 @@ import type { Config } from '../config.ts';
 import { RedirectUri } from '../config/client-metadata.ts';
 import type { Clock } from '../platform/clock.ts';
 import { StoreUnavailable } from '../store/port.ts';
+import { ASSURANCES } from './assurance.ts';
 import { addressOf, type DeviceTraits } from './device.ts';
 import { grantLoader } from './grants.ts';
 import { overrideLibrary } from './overrides.ts';
 import { promptsFor } from './prompts.ts';
+import { returningOf } from './returning-devices.ts';
 import { sessionCookie } from './session-cookie.ts';
 import { type CurfewSession, type DeviceCodeRefusal, maySee, type ProviderParts } from './provider-parts.ts';
 
@@ -56,11 +58,12 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
     fetch: parts.outboundFetch,
     findAccount: async (_ctx, sub) => ({ accountId: sub, claims: () => parts.claimsOf(sub) }),
     claims: {
-      openid: ['sub'],
+      openid: ['sub', 'acr', 'amr'],
       profile: ['preferred_username'],
       email: ['email', 'email_verified'],
     },
-    scopes: ['openid', 'offline_access', 'profile', 'email', ...Object.keys(config.scopes)],
+    scopes: scopesKnown(config),
+    discovery: { ui_locales_supported: pages.locales },
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     enabledJWA: {
       idTokenSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
@@ -69,11 +72,15 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
       userinfoSigningAlgValues: ['ES256', 'EdDSA', 'RS256'],
       dPoPSigningAlgValues: ['ES256', 'EdDSA'],
     },
+    acrValues: [...ASSURANCES],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     assertJwtClientAuthClaimsAndHeader: async (_ctx, claims) => refuseLooseAssertion(claims, parts.clock),
     clientBasedCORS: (_ctx, origin, client) =>
       (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
-    extraClientMetadata: { properties: ['first_party', 'introspects', 'connection'], validator: validateMetadata },
+    extraClientMetadata: {
+      properties: ['first_party', 'introspects', 'connection', 'require_second_factor'],
+      validator: validateMetadata,
+    },
     // Where somebody signs in, when the app or a link knows it already.
     extraParams: ['domain_hint', 'connection'],
     responseTypes: ['code', 'none'],
@@ -107,11 +114,20 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
         enabled: true,
         charset: 'base-20',
         mask: '****-****',
-        deviceInfo: (ctx) => ({ userAgent: ctx.get('user-agent'), address: addressOf(ctx) }),
+        deviceInfo: (ctx) => ({
+          userAgent: ctx.get('user-agent'),
+          address: addressOf(ctx),
+          ...(ctx.state['returning'] === undefined ? {} : { returning: ctx.state['returning'] as object }),
+        }),
         userCodeInputSource: (ctx, form, out, err) => pages.enterDeviceCode(ctx, form, refusalOf(out, err)),
         userCodeConfirmSource: (ctx, form, _client, device, userCode) =>
           pages.confirmDevice(ctx, form, device as DeviceTraits, userCode),
-        successSource: pages.deviceDone,
+        async successSource(ctx) {
+          const { deviceInfo, accountId, grantId } = ctx.oidc.entities.DeviceCode ?? {};
+          const was = returningOf(deviceInfo, accountId);
+          if (was !== null && grantId !== undefined) await parts.returning.answered(was.grantId, grantId);
+          await pages.deviceDone(ctx);
+        },
       },
       dPoP: { enabled: true },
       introspection: { enabled: true, allowedPolicy: async (_ctx, client, token) => maySee(client, token.clientId) },
@@ -146,6 +162,11 @@ function configuration(parts: ProviderParts, jwks: { keys: JWK[] }): Configurati
       Session: (_ctx, session) => sessionSeconds(session as CurfewSession, parts.clock),
     },
   };
+}
+
+/** Scopes that are not a resource's. */
+export function scopesKnown(config: Config): string[] {
+  return ['openid', 'offline_access', 'profile', 'email', ...Object.keys(config.scopes)];
 }
 
 /** How long a Session lives from now: idle, but never past its longest life from the sign-in. Seconds. */

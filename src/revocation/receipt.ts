@@ -22,6 +22,10 @@ export type ReceiptRow = {
   readonly at: Date | null;
 };
 
+export type ReceiptActor =
+  'you' | 'owner' | 'another-account' | 'operator' | 'app-of-yours' | 'app-of-owner' | 'system';
+export type ReceiptReason = keyof typeof REASONS | 'personForOthers' | 'passwordForOthers';
+
 export type Receipt = {
   readonly signOut: SignOutRecord;
   readonly rows: readonly ReceiptRow[];
@@ -188,32 +192,27 @@ export function ownerOf(scope: SignOutScope): string | null {
   return 'accountId' in scope ? scope.accountId : null;
 }
 
-/** Who asked for it, in words for this reader; "you" only to who it was. */
-export function actorText({ actor, scope }: SignOutRecord, readerId: string | null): string {
+/** Who asked for it, as this reader knows them; `you` only to who it was. */
+export function actorFor({ actor, scope }: SignOutRecord, readerId: string | null): ReceiptActor {
   switch (actor.kind) {
     case 'account':
       if (actor.accountId === readerId) return 'you';
-      return actor.accountId === ownerOf(scope) ? "the account's owner" : 'another account';
+      return actor.accountId === ownerOf(scope) ? 'owner' : 'another-account';
     case 'operator':
-      return 'an operator';
+      return 'operator';
     case 'client':
-      return ownerOf(scope) === readerId ? 'an app you signed out of' : "an app that the account's owner signed out of";
+      return ownerOf(scope) === readerId ? 'app-of-yours' : 'app-of-owner';
     case 'system':
-      return 'Curfew';
+      return 'system';
   }
 }
 
-/** Why, in words for this reader: our own reasons are written to the account's owner. */
-export function reasonText({ reason, scope }: SignOutRecord, readerId: string | null): string {
-  if (ownerOf(scope) === readerId) return reason;
-  switch (reason) {
-    case REASONS.person:
-      return "At the request of the account's owner";
-    case REASONS.password:
-      return "The account's password was changed";
-    default:
-      return reason;
-  }
+/** Why, for this reader: which of our own reasons, which are written to the account's owner; null for any other. */
+export function reasonFor({ reason, scope }: SignOutRecord, readerId: string | null): ReceiptReason | null {
+  const known = (Object.keys(REASONS) as (keyof typeof REASONS)[]).find((name) => REASONS[name] === reason) ?? null;
+  if (ownerOf(scope) === readerId) return known;
+  if (known === 'person') return 'personForOthers';
+  return known === 'password' ? 'passwordForOthers' : known;
 }
 
 /** The shape scripts read (`curfew sign-out --json`, `/sign-outs/:id` as JSON). A dry run has no id. */

@@ -14,6 +14,10 @@ import type { Actor, ScopeKey, SignOutRecord, SignOutScope } from '../store/reco
 export const REASONS = {
   person: 'At your request',
   password: 'Your password was changed',
+  passwordReset: 'Your password was reset by mail',
+  passwordRequired: 'A new password is required',
+  reported: 'You said: this was not me',
+  emailReverted: 'A change of your e-mail address was taken back',
   browser: 'Signed out of this browser',
   disabled: 'The account was disabled',
   deleted: 'The account was deleted',

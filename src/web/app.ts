@@ -7,6 +7,7 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware, type Next } from 'koa';
 
+import { LANGUAGES } from '../languages/languages.ts';
 import { noteEpochs, withLineage } from '../oidc/lineage.ts';
 import { randomId } from '../platform/random.ts';
 import { StoreUnavailable } from '../store/port.ts';
@@ -15,14 +16,21 @@ import { createOwnCookies } from './cookies.ts';
 import { createCsrf } from './csrf.ts';
 import { explainStatus } from './error-pages.ts';
 import { securityHeaders } from './headers.ts';
+import { textsOf } from './language.ts';
 import { serveProtocol } from './protocol.ts';
 import { Refusal } from './refusal.ts';
 import { accountRoutes } from './routes/account.ts';
 import type { House, Rooms } from './routes/house.ts';
 import { show } from './routes/house.ts';
+import { emailRoutes } from './routes/email.ts';
+import { emailRevertRoutes } from './routes/email-revert.ts';
 import { federationRoutes } from './routes/federation.ts';
 import { interactionRoutes } from './routes/interaction.ts';
+import { languageRoutes } from './routes/language.ts';
+import { notMeRoutes } from './routes/not-me.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { registerRoutes } from './routes/register.ts';
+import { resetRoutes } from './routes/reset.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { signOutRoutes } from './routes/sign-outs.ts';
 
@@ -48,6 +56,12 @@ export function createApp(rooms: Rooms): Koa {
   interactionRoutes(house);
   accountRoutes(house);
   signOutRoutes(house);
+  resetRoutes(house);
+  registerRoutes(house);
+  languageRoutes(house);
+  notMeRoutes(house);
+  emailRoutes(house);
+  emailRevertRoutes(house);
 
   const app = new Koa({ proxy: config.trustProxy > 0, maxIpsCount: config.trustProxy });
   // Interaction cookies are set through this app and read by the provider: one set of keys signs both.
@@ -138,11 +152,13 @@ function turnFailuresIntoAnswers(house: House): Middleware {
         ctx.set('Retry-After', String(fault.retryAfterSeconds));
       } else if (status === 503) ctx.set('Retry-After', '1');
       ctx.status = status;
-      const explained = explainStatus(status);
       if (MACHINES.test(ctx.path) || ctx.accepts('html', 'json') === 'json') {
+        // For whoever writes the program: `error_description` has no letters but ASCII (RFC 6749 §5.2).
+        const explained = explainStatus(status, LANGUAGES.en.texts);
         ctx.body = { error: errorWord(status), error_description: `${explained.message} ${explained.next}` };
         return;
       }
+      const explained = explainStatus(status, textsOf(ctx));
       await show(house, ctx, 'error', { ...explained, requestId: String(ctx.state['requestId']) });
     }
   };

@@ -1,9 +1,12 @@
 /**
- * The small cookies of our own pages: a device that has signed in to an account before, and the browser that may read a
- * receipt. Neither lets anybody in. Both are sealed or authenticated with the keyring, and nothing of them is stored.
+ * The small cookies of our own pages: a device that has signed in to an account before, the browser that may read a receipt, a
+ * sign-in on its way. None of them lets anybody in by itself. Those that say something are sealed with the keyring; the others
+ * are bearer values, which the store knows by digest.
  */
 import type { Context } from 'koa';
 
+import { HALF_WAY_SECONDS } from '../authn/half-way.ts';
+import { TRUST_SECONDS } from '../authn/trusted-browsers.ts';
 import { ATTEMPT_SECONDS } from '../connections/attempts.ts';
 import { SIGN_OUT_OFFER_SECONDS } from '../connections/upstream-sessions.ts';
 import { addSeconds, type Clock } from '../platform/clock.ts';
@@ -13,7 +16,10 @@ import { randomId } from '../platform/random.ts';
 export type OwnCookies = {
   /** The id of this device if it has signed in to this account before: its guesses have a budget of their own. */
   knownDevice(ctx: Context, accountId: string): string | undefined;
-  rememberDevice(ctx: Context, accountId: string): void;
+  /** The same, if a second factor was shown from it at this instant or later: guesses of a factor are another budget. */
+  provenDevice(ctx: Context, accountId: string, since: Date): string | undefined;
+  /** `provenAt`: when a second factor was shown from it; null where none was. */
+  rememberDevice(ctx: Context, accountId: string, provenAt: Date | null): void;
   allowReceipt(ctx: Context, signOutId: string): void;
   mayReadReceipt(ctx: Context, signOutId: string): boolean;
   /** Binds a sign-in through a provider to this browser, at the one page it comes back to. */
@@ -28,6 +34,13 @@ export type OwnCookies = {
   keepUpstream(ctx: Context, bearer: string): void;
   upstreamOf(ctx: Context): string | undefined;
   forgetUpstream(ctx: Context): void;
+  /** What a sign-in between its two steps is found by, at the one page that goes on with it. */
+  keepHalfWay(ctx: Context, at: string, bearer: string): void;
+  halfWayOf(ctx: Context): string | undefined;
+  forgetHalfWay(ctx: Context, at: string): void;
+  /** What a browser is trusted by: it stands in for the second factor. */
+  keepTrust(ctx: Context, bearer: string): void;
+  trustOf(ctx: Context): string | undefined;
   /** Names where this browser goes on to after the provider has signed it out. */
   keepReturn(ctx: Context, bearer: string): void;
   returnOf(ctx: Context): string | undefined;
@@ -54,10 +67,12 @@ export function createOwnCookies({
     receipt: `${prefix}curfew-receipt`,
     signedOut: `${prefix}curfew-signed-out`,
     upstream: `${prefix}curfew-upstream`,
+    trust: `${prefix}curfew-trust`,
     signOutReturn: `${prefix}curfew-sign-out-return`,
   };
   // Bound to a path, which the __Host- prefix forbids.
   const attempt = secure ? '__Secure-curfew-attempt' : 'curfew-attempt';
+  const halfWay = secure ? '__Secure-curfew-half-way' : 'curfew-half-way';
   const options = { httpOnly: true, sameSite: 'lax', secure, signed: false, overwrite: true } as const;
   const context = (field: string) => ({ collection: 'cookies', field, id: '' });
 
@@ -77,12 +92,18 @@ export function createOwnCookies({
   };
 
   return {
-    knownDevice: (ctx, accountId) => open(ctx, 'device')[accountId],
-    rememberDevice(ctx, accountId) {
-      const known = open(ctx, 'device');
-      if (known[accountId] !== undefined) return;
-      const kept = Object.entries(known).slice(-(MOST_ACCOUNTS - 1));
-      set(ctx, 'device', { ...Object.fromEntries(kept), [accountId]: randomId() }, DEVICE_SECONDS);
+    knownDevice: (ctx, accountId) => deviceOf(open(ctx, 'device')[accountId])?.id,
+    provenDevice(ctx, accountId, since) {
+      const device = deviceOf(open(ctx, 'device')[accountId]);
+      return device !== undefined && device.provenAt >= since.getTime() ? device.id : undefined;
+    },
+    rememberDevice(ctx, accountId, provenAt) {
+      const { [accountId]: present, ...others } = open(ctx, 'device');
+      const device = deviceOf(present);
+      if (device !== undefined && provenAt === null) return;
+      const kept = Object.entries(others).slice(-(MOST_ACCOUNTS - 1));
+      const value = `${device?.id ?? randomId()} ${provenAt?.getTime() ?? 0}`;
+      set(ctx, 'device', { ...Object.fromEntries(kept), [accountId]: value }, DEVICE_SECONDS);
     },
     allowReceipt(ctx, signOutId) {
       const until = addSeconds(clock.now(), RECEIPT_SECONDS).toISOString();
@@ -116,6 +137,17 @@ export function createOwnCookies({
     forgetUpstream(ctx) {
       ctx.cookies.set(names.upstream, null, options);
     },
+    keepHalfWay(ctx, at, bearer) {
+      ctx.cookies.set(halfWay, bearer, { ...options, path: at, maxAge: HALF_WAY_SECONDS * 1000 });
+    },
+    halfWayOf: (ctx) => ctx.cookies.get(halfWay),
+    forgetHalfWay(ctx, at) {
+      ctx.cookies.set(halfWay, null, { ...options, path: at });
+    },
+    keepTrust(ctx, bearer) {
+      ctx.cookies.set(names.trust, bearer, { ...options, maxAge: TRUST_SECONDS * 1000 });
+    },
+    trustOf: (ctx) => ctx.cookies.get(names.trust),
     keepReturn(ctx, bearer) {
       ctx.cookies.set(names.signOutReturn, bearer, { ...options, maxAge: SIGN_OUT_OFFER_SECONDS * 1000 });
     },
@@ -124,4 +156,11 @@ export function createOwnCookies({
       ctx.cookies.set(names.signOutReturn, null, options);
     },
   };
+}
+
+/** A device as its cookie has it: its id, and when a second factor was last shown from it, in milliseconds. */
+function deviceOf(value: string | undefined): { readonly id: string; readonly provenAt: number } | undefined {
+  if (value === undefined) return undefined;
+  const [id = '', provenAt = '0'] = value.split(' ');
+  return { id, provenAt: Number(provenAt) };
 }

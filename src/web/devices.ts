@@ -5,10 +5,11 @@
  * have not ended for as long as somebody may have to be told; here is shown only what would still work.
  */
 import { openBrowserSession } from '../oidc/artifact-adapter.ts';
-import { describeDevice, describePlace } from '../oidc/device.ts';
 import { REFRESH_TOKEN_SECONDS } from '../oidc/provider.ts';
 import { addSeconds } from '../platform/clock.ts';
 import type { BrowserSession, ClientSessionRecord, SignOutScope } from '../store/records.ts';
+import type { Language } from '../languages/languages.ts';
+import { deviceWords, placeWords } from './device-words.ts';
 import { instant } from './instants.ts';
 import type { Rooms } from './routes/house.ts';
 import type { DeviceRow } from './views.ts';
@@ -28,6 +29,7 @@ const BATCH = 200;
 export async function listDevices(
   rooms: Rooms,
   viewer: Viewer,
+  language: Language,
   after?: string,
 ): Promise<{ readonly devices: DeviceRow[]; readonly next: string | undefined }> {
   const { store, clock } = rooms;
@@ -35,8 +37,8 @@ export async function listDevices(
   const { apps, next } = await appsWithAccess(rooms, viewer.accountId, sessions, after);
   const browsers = after === undefined ? sessions : [];
   const rows = [
-    ...browsers.map((session) => browserRow(rooms, viewer, session, apps)),
-    ...(await Promise.all(apps.map((session) => appRow(rooms, viewer, session)))),
+    ...browsers.map((session) => browserRow(rooms, viewer, session, apps, language)),
+    ...(await Promise.all(apps.map((session) => appRow(rooms, viewer, session, language)))),
   ];
   const devices = rows
     .toSorted(([a, rowA], [b, rowB]) => Number(rowB.current) - Number(rowA.current) || b.getTime() - a.getTime())
@@ -104,6 +106,7 @@ function browserRow(
   viewer: Viewer,
   session: BrowserSession,
   apps: readonly ClientSessionRecord[],
+  language: Language,
 ): [Date, DeviceRow] {
   const payload = openBrowserSession(keyring, session);
   const traits = payload.device ?? { userAgent: '', address: '' };
@@ -116,16 +119,21 @@ function browserRow(
       id: `session-${session.uid}`,
       current: session.uid === viewer.sessionUid,
       app: 'Curfew',
-      device: describeDevice(traits),
-      place: describePlace(traits),
-      firstUsedAt: instant(signedInAt),
-      lastUsedAt: instant(lastUsedAt),
+      device: deviceWords(traits, language.texts),
+      place: placeWords(traits, language.texts),
+      firstUsedAt: instant(signedInAt, language),
+      lastUsedAt: instant(lastUsedAt, language),
       kind: 'browser',
     },
   ];
 }
 
-async function appRow(rooms: Rooms, viewer: Viewer, session: ClientSessionRecord): Promise<[Date, DeviceRow]> {
+async function appRow(
+  rooms: Rooms,
+  viewer: Viewer,
+  session: ClientSessionRecord,
+  language: Language,
+): Promise<[Date, DeviceRow]> {
   const traits = rooms.devices.unseal(session.grantId, session.sealedDevice);
   return [
     session.lastUsedAt,
@@ -133,13 +141,15 @@ async function appRow(rooms: Rooms, viewer: Viewer, session: ClientSessionRecord
       id: `grant-${session.grantId}`,
       current: false,
       app: await appName(rooms, session.clientId),
-      device: describeDevice(traits),
-      place: describePlace(traits),
-      firstUsedAt: instant(session.firstUsedAt),
-      lastUsedAt: instant(session.lastUsedAt),
+      device: deviceWords(traits, language.texts),
+      place: placeWords(traits, language.texts),
+      firstUsedAt: instant(session.firstUsedAt, language),
+      lastUsedAt: instant(session.lastUsedAt, language),
       kind: session.kind === 'device' ? 'device' : 'app',
       connectedFrom:
-        session.kind === 'browser' && session.sessionUid === viewer.sessionUid ? 'this browser' : undefined,
+        session.kind === 'browser' && session.sessionUid === viewer.sessionUid
+          ? language.texts.devices.fromThisBrowser
+          : undefined,
     },
   ];
 }

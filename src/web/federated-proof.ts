@@ -13,6 +13,8 @@ import { noteEpochs, seenEpochs } from '../oidc/lineage.ts';
 import { explainStatus } from './error-pages.ts';
 import { explainArrival, type Explained, explainRefusal } from './federation-texts.ts';
 import { readForm, readQuery } from './forms.ts';
+import { textsOf } from './language.ts';
+import { notify } from './notices.ts';
 import { provePassword, type Proven } from './password-sign-in.ts';
 import { Refusal } from './refusal.ts';
 import { type House, seeOther, show } from './routes/house.ts';
@@ -33,13 +35,18 @@ export async function depart(
       { connection: settings.id, detail: begun.detail, requestId: ctx.state['requestId'] },
       'upstream.not-reached',
     );
-    return showRefusal(house, ctx, explainArrival(begun.refused, settings.name), signInPageOf(order.continueAt));
+    return showRefusal(
+      house,
+      ctx,
+      explainArrival(begun.refused, settings.name, textsOf(ctx)),
+      signInPageOf(order.continueAt),
+    );
   }
   house.cookies.bindAttempt(ctx, order.continueAt, begun.cookie);
   const { departure } = begun;
   if (departure.kind === 'redirect') return seeOther(ctx, departure.location);
   await show(house, ctx, 'federation-post', {
-    title: `On to ${settings.name}`,
+    title: textsOf(ctx).federationPost.title(settings.name),
     name: settings.name,
     action: departure.action,
     fields: Object.entries(departure.fields).map(([name, value]) => ({ name, value })),
@@ -109,8 +116,9 @@ export async function land(house: House, ctx: Context, signedInAs: string | null
         { connection: attempt.connectionId, why: outcome.why, requestId: ctx.state['requestId'] },
         'upstream.refused',
       );
-      const explained = explainRefusal(outcome.why, name);
-      const message = outcome.reason ?? explained.message;
+      const explained = explainRefusal(outcome.why, name, textsOf(ctx));
+      const { rules } = textsOf(ctx).federation;
+      const message = outcome.rule === undefined ? explained.message : rules[outcome.rule];
       await showRefusal(house, ctx, { ...explained, message }, signInPageOf(attempt.continueAt));
       return null;
     }
@@ -130,7 +138,7 @@ async function showLinkFirst(
   },
 ): Promise<void> {
   await show(house, ctx, 'link-first', {
-    title: 'Sign in to link',
+    title: textsOf(ctx).linkFirst.title,
     csrf: house.csrf.token(ctx),
     action: `${model.continueAt}/link`,
     code: model.code,
@@ -150,8 +158,8 @@ const LinkForm = z.strictObject({
 });
 
 /**
- * Somebody whom a provider vouched for proves that the account with the same address is theirs, and links it. Null once
- * the request has been answered otherwise.
+ * Somebody whom a provider vouched for proves that the account with the same address is theirs, so that the two are linked
+ * once they are in. Null once the request has been answered otherwise.
  */
 export async function linkFirst(house: House, ctx: Context): Promise<Pick<Arrived, 'attempt' | 'proven'> | null> {
   const form = await readForm(ctx, LinkForm);
@@ -174,32 +182,55 @@ export async function linkFirst(house: House, ctx: Context): Promise<Pick<Arrive
     await showLinkFirst(house, ctx, { ...model, refusal, retryAfter });
     return null;
   }
-  // The very account that has the address, and only now is the word of the provider used up.
+  // The very account that has the address.
   const again = await signIn.resolve(attempt, vouched, noteEpochs);
   if (again.kind !== 'link-first' || again.accountId !== outcome.accountId) {
-    await showRefusal(house, ctx, explainRefusal('email-taken', name), signInPageOf(attempt.continueAt));
+    await showRefusal(house, ctx, explainRefusal('email-taken', name, textsOf(ctx)), signInPageOf(attempt.continueAt));
     return null;
   }
-  if ((await attempts.redeem(form.code, cookie)) === null) {
+  // The link itself waits until everything that a sign-in asks of this account was proven, at whichever page that is.
+  house.cookies.bindAttempt(ctx, secondStepOf(attempt.continueAt), cookie ?? '');
+  const upstream = { connectionId: vouched.connectionId, logout: vouched.logout };
+  return { attempt, proven: { ...outcome, linking: form.code, proof: { ...outcome.proof, upstream } } };
+}
+
+/**
+ * Links what somebody came with who has now proved everything that is asked of them. False once the request has been answered
+ * otherwise.
+ */
+export async function completeLink(
+  house: House,
+  ctx: Context,
+  { linking, accountId, proof }: Proven,
+): Promise<boolean> {
+  if (linking === undefined) return true;
+  const { attempts, signIn } = house.connections;
+  const redeemed = await attempts.redeem(linking, house.cookies.attemptOf(ctx));
+  if (redeemed === null) {
     await startAgain(house, ctx);
-    return null;
+    return false;
   }
-  const epoch = seenEpochs()[`account:${outcome.accountId}`] ?? 0;
-  const linked = await signIn.link(attempt, vouched, { id: outcome.accountId, admin: outcome.proof.admin, epoch });
+  const { attempt, vouched } = redeemed;
+  noteEpochs(redeemed.epochs);
+  const name = house.connections.settingsOf(attempt.connectionId)?.name ?? attempt.connectionId;
+  const epoch = seenEpochs()[`account:${accountId}`] ?? 0;
+  const linked = await signIn.link(attempt, vouched, { id: accountId, admin: proof.admin, epoch });
+  for (const path of [attempt.continueAt, secondStepOf(attempt.continueAt)]) house.cookies.releaseAttempt(ctx, path);
   if (linked.kind === 'stale') {
     await startAgain(house, ctx);
-    return null;
+    return false;
   }
   if (linked.kind !== 'signed-in') {
     const why = linked.kind === 'refused' ? linked.why : 'session-ended';
-    await showRefusal(house, ctx, explainRefusal(why, name), signInPageOf(attempt.continueAt));
-    return null;
+    await showRefusal(house, ctx, explainRefusal(why, name, textsOf(ctx)), signInPageOf(attempt.continueAt));
+    return false;
   }
-  house.log.info({ connection: attempt.connectionId, account: outcome.accountId }, 'identity.linked');
-  house.cookies.releaseAttempt(ctx, attempt.continueAt);
-  const upstream = { connectionId: vouched.connectionId, logout: vouched.logout };
-  return { attempt, proven: { ...outcome, proof: { ...outcome.proof, upstream } } };
+  await notify(house, ctx, accountId, { kind: 'identity.linked', what: name });
+  return true;
 }
+
+/** The page of the second step that belongs to a page of this sign-in. */
+const secondStepOf = (continueAt: string): string => continueAt.replace(/federation$/, 'second-step');
 
 /** What signing in through a provider proves, and whatever its own logout will ask for. */
 function provenBy(
@@ -211,6 +242,8 @@ function provenBy(
   return {
     accountId,
     amr: vouched.amr,
+    // Whatever its provider asked of them: a second factor here is one that we have seen.
+    acr: 'aal1',
     proof: {
       signedInAt: attempt.requestedAt.getTime(),
       authenticatedAt: vouched.authenticatedAt?.getTime() ?? 0,
@@ -223,13 +256,14 @@ function provenBy(
 
 async function startAgain(house: House, ctx: Context): Promise<void> {
   ctx.status = 400;
+  const texts = textsOf(ctx);
+  const { headline, elsewhere, whereYouCameFrom } = texts.errors.startAgain;
   await show(house, ctx, 'error', {
-    ...explainStatus(400),
-    title: 'Start again',
-    headline: 'Start again',
-    message:
-      'This sign-in has expired, was finished already, was begun in another browser, or was ended by a sign-out.',
-    next: 'Go back to where you came from and sign in again.',
+    ...explainStatus(400, texts),
+    title: headline,
+    headline,
+    message: elsewhere,
+    next: whereYouCameFrom,
     requestId: String(ctx.state['requestId']),
   });
 }
@@ -247,12 +281,13 @@ export async function showRefusal(
 ): Promise<void> {
   ctx.status = explained.status;
   if (explained.status === 503) ctx.set('Retry-After', '5');
+  const texts = textsOf(ctx);
   await show(house, ctx, 'error', {
-    ...explainStatus(explained.status),
-    title: 'Not signed in',
-    headline: 'You are not signed in',
+    ...explainStatus(explained.status, texts),
+    title: texts.federation.title,
+    headline: texts.federation.headline,
     ...explained,
-    link: startAgainAt === null ? undefined : { href: startAgainAt, label: 'Back to sign-in' },
+    link: startAgainAt === null ? undefined : { href: startAgainAt, label: texts.errors.toSignIn },
     requestId: String(ctx.state['requestId']),
   });
 }

@@ -13,7 +13,7 @@ const POLICY = [
 ].join('; ');
 
 /** Our own forms lead to our own pages. Not so where a form's answer may lead back to an app: Chrome would stop it. */
-const OWN_PAGES = /^\/(account|sign-outs|sign-in|sign-out)(\/|$)/i;
+const OWN_PAGES = /^\/(account|sign-outs|sign-in|sign-out|reset|register|verify|email|not-me)(\/|$)/i;
 
 /** With connections the same holds where people choose one: a provider may lead on to others, and all of them count. */
 const CHOOSING_PAGES = /^\/(sign-in|account)(\/|$)/i;

@@ -1,14 +1,13 @@
-/** Instants as pages show them: RFC 3339 for machines, and a sentence's worth of text in UTC for people. */
-import type { Instant } from './views.ts';
+/** Instants as pages show them, and how long to wait: in the language of the page. */
+import type { Language } from '../languages/languages.ts';
+import type { Texts } from '../languages/en.ts';
+import type { Instant } from '../languages/text.ts';
 
-const DATE_TIME = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' });
-
-export function instant(at: Date): Instant {
-  return { iso: at.toISOString(), text: `${DATE_TIME.format(at)} UTC` };
+export function instant(at: Date, language: Language): Instant {
+  return language.instant(at);
 }
 
 /** "in 3 seconds", "in 2 minutes": when to try again. */
-export function inSeconds(seconds: number): string {
-  if (seconds < 90) return `in ${seconds} second${seconds === 1 ? '' : 's'}`;
-  return `in ${Math.ceil(seconds / 60)} minutes`;
+export function inSeconds(seconds: number, { attempts }: Texts): string {
+  return seconds < 90 ? attempts.inSeconds(seconds) : attempts.inMinutes(Math.ceil(seconds / 60));
 }

@@ -9,10 +9,17 @@ export type Metrics = {
     delivered(clientId: string, seconds: number): void;
     failed(clientId: string, status: string, outcome: string): void;
   };
+  /** What came of attempts to send mail. */
+  readonly mails: {
+    sent(kind: string): void;
+    failed(kind: string, status: string, outcome: string): void;
+  };
   signedOut(scope: string): void;
   signIn(outcome: string): void;
   /** Deliveries by status, read when asked for. */
   deliveryStatuses(counts: Readonly<Record<string, number>>): void;
+  /** Mails by status, read when asked for. */
+  mailStatuses(counts: Readonly<Record<string, number>>): void;
   /** Prometheus text format 0.0.4. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -41,6 +48,24 @@ export function createMetrics(): Metrics {
     labelNames: ['status', 'outcome'],
     registers,
   });
+  const mailsSent = new Counter({
+    name: 'curfew_mails_sent_total',
+    help: 'Mails that a mail server took, or that were put into the folder.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const mailFailures = new Counter({
+    name: 'curfew_mail_failures_total',
+    help: 'Attempts to send a mail that failed, by what became of the mail.',
+    labelNames: ['status', 'outcome'],
+    registers,
+  });
+  const mailStatuses = new Gauge({
+    name: 'curfew_mails',
+    help: 'Mails in the store, by status. Rejected and abandoned ones did not arrive: look at them.',
+    labelNames: ['status'],
+    registers,
+  });
   const signOuts = new Counter({
     name: 'curfew_sign_outs_total',
     help: 'Sign-outs asked for by people, by scope.',
@@ -66,10 +91,17 @@ export function createMetrics(): Metrics {
       delivered: (_clientId, seconds) => delivered.observe(seconds),
       failed: (_clientId, status, outcome) => attempts.inc({ status, outcome }),
     },
+    mails: {
+      sent: (kind) => mailsSent.inc({ kind }),
+      failed: (_kind, status, outcome) => mailFailures.inc({ status, outcome }),
+    },
     signedOut: (scope) => signOuts.inc({ scope }),
     signIn: (outcome) => signIns.inc({ outcome }),
     deliveryStatuses(counts) {
       for (const [status, count] of Object.entries(counts)) statuses.set({ status }, count);
+    },
+    mailStatuses(counts) {
+      for (const [status, count] of Object.entries(counts)) mailStatuses.set({ status }, count);
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -5,15 +5,27 @@
 import type { Context } from 'koa';
 
 import type { SignInRefusal } from '../authn/sign-in.ts';
+import type { Assurance } from '../oidc/assurance.ts';
 import { addressOf } from '../oidc/device.ts';
 import { noteEpochs, type SignInProof } from '../oidc/lineage.ts';
 import { inSeconds } from './instants.ts';
+import { textsOf } from './language.ts';
 import type { House } from './routes/house.ts';
 
-export type Proven = { readonly accountId: string; readonly amr: readonly string[]; readonly proof: SignInProof };
+export type Proven = {
+  readonly accountId: string;
+  readonly amr: readonly string[];
+  readonly acr: Assurance;
+  readonly proof: SignInProof;
+  /** The code of what a provider vouched for, to be linked once nothing is left to be proven. */
+  readonly linking?: string;
+};
 export type Told = { readonly status: number; readonly refusal: string; readonly retryAfter?: string };
 
-/** Signs in by username or e-mail. */
+/**
+ * Signs in by username or e-mail. The browser is not known by that yet: whoever has the password alone would get a budget of
+ * guesses of its own for the second factor.
+ */
 export async function provePassword(
   house: House,
   ctx: Context,
@@ -27,12 +39,12 @@ export async function provePassword(
     noteEpoch: noteAccountEpoch(house),
   });
   house.metrics.signIn('refused' in outcome ? outcome.refused : 'signed-in');
-  if ('refused' in outcome) return tell(ctx, outcome, 'The username or password is wrong.');
+  if ('refused' in outcome) return tell(ctx, outcome, textsOf(ctx).signIn.wrong);
   const account = await house.accounts.find(outcome.accountId);
-  house.cookies.rememberDevice(ctx, outcome.accountId);
   return {
     accountId: outcome.accountId,
     amr: outcome.amr,
+    acr: 'aal1',
     proof: {
       signedInAt: outcome.signedInAt.getTime(),
       admin: account?.admin === true,
@@ -55,37 +67,47 @@ export async function proveAgain(
     knownDevice: () => house.cookies.knownDevice(ctx, accountId),
     noteEpoch: noteAccountEpoch(house),
   });
-  return 'refused' in outcome ? tell(ctx, outcome, 'The password is wrong.') : { verifiedHash: outcome.verifiedHash };
+  return 'refused' in outcome
+    ? tell(ctx, outcome, textsOf(ctx).attempts.wrongPassword)
+    : { verifiedHash: outcome.verifiedHash };
 }
 
 /** What a sign-in stands on, seen before the password is looked at: our own sign-in page has read no artifact yet. */
-function noteAccountEpoch(house: House): (accountId: string) => Promise<void> {
+export function noteAccountEpoch(house: House): (accountId: string) => Promise<void> {
   return async (accountId) => noteEpochs(await house.store.revocations.epochs(['everyone', `account:${accountId}`]));
 }
 
-function tell(ctx: Context, outcome: SignInRefusal, wrong: string): Told {
+export function tell(ctx: Context, outcome: SignInRefusal, wrong: string): Told {
+  const texts = textsOf(ctx);
+  const { attempts } = texts;
   switch (outcome.refused) {
     case 'wrong-credentials':
       return { status: 401, refusal: wrong };
+    case 'reset-required':
+      return {
+        status: 403,
+        refusal: attempts.resetRequired,
+        retryAfter: attempts.resetRequiredNext,
+      };
     case 'throttled':
       ctx.set('Retry-After', String(outcome.retryAfterSeconds));
       return {
         status: 429,
-        refusal: 'Too many attempts. Nothing was checked this time.',
-        retryAfter: `Try again ${inSeconds(outcome.retryAfterSeconds)}.`,
+        refusal: attempts.throttled,
+        retryAfter: attempts.tryAgain(inSeconds(outcome.retryAfterSeconds, texts)),
       };
     case 'locked':
       return {
         status: 403,
-        refusal: 'Signing in with this password is switched off after too many wrong attempts.',
-        retryAfter: 'Ask whoever runs this service to set a new password.',
+        refusal: attempts.locked,
+        retryAfter: attempts.lockedNext,
       };
     case 'overloaded':
       ctx.set('Retry-After', String(outcome.retryAfterSeconds));
       return {
         status: 503,
-        refusal: 'Too many people are signing in right now.',
-        retryAfter: `Try again ${inSeconds(outcome.retryAfterSeconds)}.`,
+        refusal: attempts.overloaded,
+        retryAfter: attempts.tryAgain(inSeconds(outcome.retryAfterSeconds, texts)),
       };
   }
 }

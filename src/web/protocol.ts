@@ -1,7 +1,7 @@
 /**
  * The protocol endpoints as Curfew serves them: the provider, and around it what it does not do by itself. Guesses at
- * device codes are bounded, worthless hints dropped, JWT access tokens introspected by epoch, and what a token request is
- * answered is checked against the epochs once more before it leaves.
+ * device codes are bounded, worthless hints dropped, devices that come back put before their owner, JWT access tokens
+ * introspected by epoch, and what a token request is answered is checked against the epochs once more before it leaves.
  */
 import type { Context, Middleware, Next } from 'koa';
 import compose from 'koa-compose';
@@ -10,7 +10,9 @@ import { unavailable } from '../oidc/artifact-adapter.ts';
 import { addressOf } from '../oidc/device.ts';
 import { isOwnIdToken } from '../oidc/id-token-hint.ts';
 import { seenEpochs } from '../oidc/lineage.ts';
+import type { Returning } from '../oidc/returning-devices.ts';
 import { introspectSelfContained } from '../oidc/self-contained.ts';
+import { addSeconds } from '../platform/clock.ts';
 import { StoreUnavailable } from '../store/port.ts';
 import { Refusal } from './refusal.ts';
 import type { House, Rooms } from './routes/house.ts';
@@ -29,6 +31,7 @@ export function serveProtocol(house: House): readonly Middleware[] {
     boundDeviceCodes(rooms),
     prefillDeviceCode,
     dropWorthlessHint(rooms),
+    listReturningDevices(rooms),
     answerForSelfContained(rooms),
     checkTokenAnswerAgain(rooms),
     hideKeptSecrets,
@@ -91,6 +94,18 @@ function dropWorthlessHint({ provider, config }: Rooms): Middleware {
       if (!own) ctx.query = others;
     }
     await next();
+  };
+}
+
+/** A device that was recognised by its hint (oidc/overrides.ts) waits on its owner's page as well. */
+function listReturningDevices({ returning, clock }: Rooms): Middleware {
+  return async (ctx: ProviderContext, next) => {
+    await next();
+    const was = ctx.state['returning'] as Returning | undefined;
+    if (was === undefined || ctx.oidc?.route !== 'device_authorization' || ctx.status !== 200) return;
+    const { user_code: userCode, expires_in: seconds } = ctx.body as { user_code: string; expires_in: number };
+    const clientId = String((ctx.oidc.client as { clientId?: string } | undefined)?.clientId);
+    await returning.list(was, { clientId, userCode, expiresAt: addSeconds(clock.now(), seconds) });
   };
 }
 

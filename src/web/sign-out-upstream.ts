@@ -10,6 +10,8 @@ import type { Context, Middleware } from 'koa';
 
 import type { UpstreamOf } from '../connections/vouched.ts';
 import type { CurfewSession, ProviderContext } from '../oidc/provider-parts.ts';
+import { chooseLocale } from '../languages/choose.ts';
+import { textsOf } from './language.ts';
 import { type House, seeOther, show } from './routes/house.ts';
 import type { SignedOutView } from './views.ts';
 
@@ -50,7 +52,13 @@ export async function takeReturn({ cookies, connections }: House, ctx: Context):
 }
 
 type Answered = Context & {
-  oidc?: { route?: string; params?: Record<string, unknown>; session?: Partial<CurfewSession>; client?: Client };
+  oidc?: {
+    route?: string;
+    params?: Record<string, unknown>;
+    body?: Record<string, unknown> | undefined;
+    session?: Partial<CurfewSession>;
+    client?: Client;
+  };
 };
 type Client = { readonly clientName?: string; readonly clientId: string };
 
@@ -60,6 +68,7 @@ export function signOutUpstreamToo(house: House): Middleware {
     if (SUCCESS.test(ctx.path)) ctx.state['upstreamOffer'] = await upstreamOffer(house, ctx);
     await next();
     if (ctx.oidc?.route !== 'end_session_confirm' || ctx.status !== 303) return;
+    keepLanguage(house, ctx);
     const { params = {}, session } = ctx.oidc;
     const agreed = Boolean(params['logout']) && ctx.state['storeFault'] === undefined;
     if (!agreed || session?.accountId === undefined) return;
@@ -73,6 +82,16 @@ export function signOutUpstreamToo(house: House): Middleware {
     if (!isOurs(house, ctx.response.get('location'))) return;
     house.cookies.keepUpstream(ctx, await house.connections.sessions.keepForSignOut(upstream));
   };
+}
+
+/** The page that says it is done speaks the language of the one that asked: the library forgets what the app asked for. */
+function keepLanguage({ config }: House, ctx: Answered): void {
+  const asked = ctx.oidc?.body?.['ui_locales'];
+  const done = URL.parse(ctx.response.get('location'), config.issuer);
+  if (typeof asked !== 'string' || done?.origin !== new URL(config.issuer).origin || !SUCCESS.test(done.pathname))
+    return;
+  done.searchParams.set('ui_locales', chooseLocale({ uiLocales: asked }));
+  ctx.set('Location', done.href);
 }
 
 async function goUpstream(house: House, ctx: Answered, upstream: UpstreamOf): Promise<void> {
@@ -99,9 +118,10 @@ export async function showNotThere(
   asked: Pick<SignedOutView, 'client' | 'back'> = {},
 ): Promise<void> {
   const name = house.connections.settingsOf(connectionId)?.name ?? connectionId;
-  const text = `${name} cannot be asked to sign you out from here. Sign out there by its own page.`;
+  const { signedOut } = textsOf(ctx);
+  const text = signedOut.cannotBeAsked(name);
   await show(house, ctx, 'signed-out', {
-    title: 'Signed out',
+    title: signedOut.title,
     notice: { tone: 'warning', text },
     signInUrl: '/sign-in',
     ...asked,

@@ -14,9 +14,18 @@ import { LIMITS } from './scenarios/limits.ts';
 import { SIGN_INS } from './scenarios/sign-ins.ts';
 import { SIGN_OUTS } from './scenarios/sign-outs.ts';
 import { STARTING } from './scenarios/starting.ts';
+import { TIMING } from './scenarios/timing.ts';
 import { judge } from './targets.ts';
 
-const SCENARIOS: readonly Scenario[] = [...STARTING, ...LIMITS, ...ENDPOINTS, ...SIGN_INS, ...SIGN_OUTS, ...DELIVERIES];
+const SCENARIOS: readonly Scenario[] = [
+  ...STARTING,
+  ...LIMITS,
+  ...ENDPOINTS,
+  ...SIGN_INS,
+  ...TIMING,
+  ...SIGN_OUTS,
+  ...DELIVERIES,
+];
 
 /** Resolves to the exit code: 0 for a finished run, short of its targets or not. */
 async function run(args: readonly string[]): Promise<number> {

@@ -4,9 +4,10 @@ import { expect, test, vi } from 'vitest';
 
 import { until } from '../support/demo.ts';
 import { federatedWorld } from '../support/federated-world.ts';
+import { MAIL } from '../support/mailbox.ts';
 import { type World, world } from '../support/world.ts';
-import { SCHEMES, SIZES, useChromium } from './chromium.ts';
-import { axeObjections, focusFaults, overflow } from './inspect.ts';
+import { useChromium } from './chromium.ts';
+import { everyFault } from './inspect.ts';
 import { keyboardOn } from './keyboard.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
@@ -22,16 +23,7 @@ async function look(page: Page, heading: string): Promise<void> {
   ).catch(async (cause: unknown) => {
     throw new Error(`${page.url()} is not "${heading}": ${await keyboard.text()}`, { cause });
   });
-  const faults: string[] = [];
-  for (const [kind, size] of Object.entries(SIZES)) {
-    await page.setViewportSize(size);
-    for (const colorScheme of SCHEMES) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      const found = [...(await axeObjections(page)), ...(await overflow(page))];
-      if (kind === 'phone') found.push(...(await focusFaults(page)));
-      faults.push(...found.map((fault) => `${kind}, ${colorScheme}: ${fault}`));
-    }
-  }
+  const faults = await everyFault(page);
   expect({ heading, faults }).toEqual({ heading, faults: [] });
 }
 
@@ -141,4 +133,41 @@ test('the account, its devices, and the receipt while it runs and once it is com
   house.core.deliveries.wake();
   await keyboard.sees('No more notices will be sent');
   await look(page, 'Access has ended');
+});
+
+test('asking for a link, what it leads to, and what can go wrong on the way', async () => {
+  const house = await world({ configuration: { ...MAIL, registration: 'open' } });
+  const { page, keyboard, open } = await openBrowser(house);
+  const { id: accountId, email } = house.alice;
+  const { core } = house;
+  const passwordChangedAt = (await core.store.accounts.find(accountId))?.password?.changedAt.toISOString() ?? null;
+  await open('/reset');
+  await look(page, 'Forgotten password');
+  await keyboard.type('Username or e-mail', 'two words');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[role=alert]');
+  await look(page, 'Forgotten password');
+  await keyboard.type('Username or e-mail', 'alice');
+  await page.keyboard.press('Enter');
+  await look(page, 'Look in your mail');
+  const reset = await core.links.mint({ accountId, purpose: { kind: 'reset-password', email, passwordChangedAt } });
+  await open(`/reset/confirm?link=${reset}`);
+  await look(page, 'Choose a new password');
+  await keyboard.type('New password', 'short');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[role=alert]');
+  await look(page, 'Choose a new password');
+  await open('/reset/confirm?link=nothing');
+  await look(page, 'This link does not work any more');
+  await open('/register');
+  await look(page, 'Make an account');
+  const register = await core.links.mint({
+    accountId: null,
+    purpose: { kind: 'register', email: 'nora@example.test' },
+  });
+  await open(`/register/confirm?link=${register}`);
+  await look(page, 'Make an account');
+  const notMe = await core.links.mint({ accountId, purpose: { kind: 'not-me' } });
+  await open(`/not-me?link=${notMe}`);
+  await look(page, 'Was this not you?');
 });

@@ -1,7 +1,7 @@
 /**
  * The gallery: every page in every state, as a person would see it, in `artifacts/gallery/`.
  *
- * Run `node test/browser/gallery.ts [PAGE …]`. Each page is served on loopback under the policy it ships with, opened in
+ * Run `node test/browser/gallery.ts [--in=de|rtl] [PAGE …]`. Each page is served on loopback under the policy it ships with, opened in
  * Chromium wide and on a phone, light and dark, photographed, and held to four promises: nothing the policy blocks,
  * nothing axe objects to, nothing wider than the window, nothing lower than 44 pixels to press. It exits 1 when one is broken.
  */
@@ -10,9 +10,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import axe from 'axe-core';
 import type { Browser } from 'playwright-core';
+import { webauthnBundle } from '../../src/web/assets.ts';
 import { createViews, type PageName } from '../../src/web/views.ts';
+import { type Language, LANGUAGES } from '../../src/languages/languages.ts';
+import { RIGHT_TO_LEFT } from '../support/right-to-left.ts';
 import { everyFixture } from '../support/view-fixtures.ts';
 import { launchChromium } from './launch.ts';
 
@@ -20,9 +24,12 @@ const policy =
   "default-src 'none'; style-src 'self'; img-src 'self' data: https:; script-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const out = join(root, 'artifacts/gallery');
+const WEBAUTHN = '/assets/webauthn.js';
 const assets: Record<string, string> = {
   '/assets/curfew.css': 'text/css',
   '/assets/receipt.js': 'text/javascript',
+  '/assets/passkey.js': 'text/javascript',
+  [WEBAUTHN]: 'text/javascript',
   '/assets/logo.svg': 'image/svg+xml',
 };
 
@@ -37,13 +44,13 @@ const shots: readonly Shot[] = [
   { name: 'reflow', width: 320, height: 640, scheme: 'light' },
 ];
 
-async function renderAll(only: readonly string[]): Promise<Map<string, string>> {
+async function renderAll(only: readonly string[], language: Language): Promise<Map<string, string>> {
   const views = createViews({ directory: join(root, 'views'), cache: true });
   const rendered = new Map<string, string>();
   for (const { page, state, model } of everyFixture()) {
     // The body alone is a fragment; its page shows it.
     const wanted = page !== 'receipt-body' && (only.length === 0 || only.includes(page));
-    if (wanted) rendered.set(`${page}.${state}`, await views.render<PageName>(page, model));
+    if (wanted) rendered.set(`${page}.${state}`, await views.render<PageName>(page, model, language));
   }
   return rendered;
 }
@@ -53,7 +60,7 @@ async function serve(rendered: Map<string, string>): Promise<{ origin: string; s
     const path = request.url ?? '/';
     const type = assets[path];
     if (type) {
-      void readFile(join(root, 'views', path)).then((body) => {
+      void readFile(path === WEBAUTHN ? webauthnBundle : join(root, 'views', path)).then((body) => {
         response.writeHead(200, { 'content-type': type }).end(body);
       });
       return;
@@ -70,7 +77,7 @@ async function serve(rendered: Map<string, string>): Promise<{ origin: string; s
 
 /** Evaluated in the page, where this project's types do not reach. */
 const tooWide = `document.documentElement.scrollWidth > document.documentElement.clientWidth
-  ? [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.tagName + '.' + e.className).slice(0, 5)
+  ? [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1).map((e) => e.tagName + '.' + e.className).slice(0, 5)
   : []`;
 const tooSmall = `[...document.querySelectorAll('button, .button, .input, .nav-link, .links a, .check label')]
   .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map((e) => e.textContent.trim().slice(0, 30))`;
@@ -100,7 +107,15 @@ async function inspect(browser: Browser, origin: string, name: string, shot: Sho
   }
 }
 
-const rendered = await renderAll(process.argv.slice(2));
+const spoken: Readonly<Record<string, Language>> = { ...LANGUAGES, rtl: RIGHT_TO_LEFT };
+const { values, positionals } = parseArgs({
+  options: { in: { type: 'string', default: 'en' } },
+  allowPositionals: true,
+});
+const language = spoken[values.in];
+if (language === undefined) throw new Error(`no language ${values.in}: there are ${Object.keys(spoken).join(', ')}`);
+
+const rendered = await renderAll(positionals, language);
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 for (const [name, html] of rendered) await writeFile(join(out, `${name}.html`), html);

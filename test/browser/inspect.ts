@@ -1,6 +1,23 @@
-/** What is asked of every page there is, as it stands in a real browser. Each question answers with what is wrong. */
+/** What is asked of every page there is, as it stands in a real browser; the answer is what is wrong. */
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
+
+import { SCHEMES, SIZES } from './chromium.ts';
+
+/** Everything there is to object to, in every size and theme. The window is left as the last of them. */
+export async function everyFault(page: Page): Promise<string[]> {
+  const faults: string[] = [];
+  for (const [kind, size] of Object.entries(SIZES)) {
+    await page.setViewportSize(size);
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      const found = [...(await axeObjections(page)), ...(await overflow(page))];
+      if (kind === 'phone') found.push(...(await focusFaults(page)));
+      faults.push(...found.map((fault) => `${kind}, ${colorScheme}: ${fault}`));
+    }
+  }
+  return faults;
+}
 
 /** Nothing that axe objects to. */
 export async function axeObjections(page: Page): Promise<string[]> {
@@ -72,7 +89,7 @@ type Stop = {
  * Tab stops at everything that can be used, in the order in which it is read, and each stop can be seen: a ring of at least
  * two pixels that stands out 3:1 (WCAG 2.2, 1.4.11, 2.4.3, 2.4.7, 2.4.13). One column is assumed: ask on a phone's width.
  */
-export async function focusFaults(page: Page): Promise<string[]> {
+async function focusFaults(page: Page): Promise<string[]> {
   const expected = await page.evaluate<number>(`${STOPS}.length`);
   const stops: Stop[] = [];
   const faults: string[] = [];

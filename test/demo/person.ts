@@ -81,6 +81,13 @@ export function personAt(demo: Demo, company = new Browser(demo.url(COMPANY))) {
       if (curfew.buttons.includes('Allow')) await curfew.press('Allow');
     },
 
+    /** Lets the device that shows this code back, by the one press its owner's page has for it. */
+    async reattach(userCode: string): Promise<void> {
+      await curfew.open('/account/security');
+      const codes = [...curfew.page.text.matchAll(/aria-label="Re-attach [^"]*, code ([^"]*)"/g)];
+      await curfew.press('Re-attach', {}, { nth: codes.findIndex(([, code]) => code === userCode) });
+    },
+
     /** Presses the button; resolves to the receipt as JSON. */
     async signOutOfAllDevices(): Promise<{ read(): Promise<Record<string, unknown>> }> {
       await curfew.open('/account/security');

@@ -81,12 +81,53 @@ describe('the media server', () => {
 
     world.issuer.endAccess();
     expect(await reaches(server, 'waiting')).toMatchObject({ id, name: 'Attic' });
-    expect(await readdir(data)).toEqual(['server.json']);
+    expect((await readdir(data)).toSorted()).toEqual(['last-id-token.json', 'server.json']);
     const code = await codeOf(server);
-    expect(await (await fetch(server.url)).text()).toContain('waiting to be re-attached');
+    expect(await (await fetch(server.url)).text()).toContain('Waiting to be re-attached by its owner');
     await world.issuer.approve(code);
     expect(await reaches(server, 'attached')).toEqual({ id, name: 'Attic', state: 'attached', owner: PERSON.sub });
     expect(await readFile(join(data, 'server.json'), 'utf8')).toBe(identity);
+  });
+
+  test('says by its last ID Token who it was, over a restart too, and shows its code nonetheless', async () => {
+    const before = await world.startMediaServer(data, { name: 'Attic' });
+    await keptAfterAttaching(before);
+    expect(world.issuer.hints).toEqual([undefined]);
+    const kept = async () =>
+      (JSON.parse(await readFile(join(data, 'last-id-token.json'), 'utf8')) as { idToken: string }).idToken;
+    expect((await stat(join(data, 'last-id-token.json'))).mode & 0o777).toBe(0o600);
+    const first = await kept();
+    await until('a refresh brought a newer one', async () => (await kept()) !== first);
+
+    world.issuer.endAccess();
+    await reaches(before, 'waiting');
+    await codeOf(before);
+    const last = await kept();
+    expect(world.issuer.hints).toEqual([undefined, last]);
+    await before.stop();
+
+    const after = await world.startMediaServer(data);
+    const code = await codeOf(after);
+    expect(await (await fetch(after.url)).text()).toContain('Waiting to be re-attached by its owner');
+    expect(world.issuer.hints).toEqual([undefined, last, last]);
+    await world.issuer.approve(code);
+    await reaches(after, 'attached');
+    expect(await kept()).not.toBe(last);
+  });
+
+  test('asks without, when the issuer will not hear who it was', async () => {
+    await (await world.startMediaServer(data)).stop();
+    const forgotten = {
+      issuer: new URL(world.issuer.issuer).href,
+      clientId: 'media-server',
+      idToken: 'long.since.gone',
+    };
+    await writeFile(join(data, 'last-id-token.json'), JSON.stringify(forgotten));
+    const server = await world.startMediaServer(data);
+    await world.issuer.approve(await codeOf(server));
+    await reaches(server, 'attached');
+    expect(world.issuer.hints.slice(-2)).toEqual(['long.since.gone', undefined]);
+    expect(server.log()).toContain('device.hint-refused');
   });
 
   test('keeps identity and attachment over a restart, whatever name it is started with', async () => {

@@ -29,6 +29,7 @@ export async function startStandIn() {
   const clients = new Map<string, ClientMetadata>();
   const tokenRequests: TokenRequest[] = [];
   const refusals: string[] = [];
+  const hints: unknown[] = [];
   let gate: Promise<void> | undefined;
   let keysServed = true;
 
@@ -80,6 +81,8 @@ export async function startStandIn() {
     await next();
     // Polling as fast as a test wants it; the library leaves the default of five seconds.
     if (ctx.path === '/device/auth' && ctx.status === 200) Object.assign(ctx.body as object, { interval: 0.1 });
+    if (ctx.path === '/device/auth')
+      hints.push((ctx.oidc as { body?: { id_token_hint?: unknown } }).body?.id_token_hint);
   });
 
   async function answerTokenRequest(ctx: Context, next: () => Promise<unknown>) {
@@ -110,6 +113,8 @@ export async function startStandIn() {
   return {
     issuer,
     tokenRequests,
+    /** What each request for a device code said of who it was. */
+    hints,
     register: (client: ClientMetadata) => clients.set(client.client_id, client),
 
     async approve(userCode: string) {

@@ -10,8 +10,10 @@ import { expect, test } from 'vitest';
 import { StoreUnavailable, type Store } from '../../src/store/port.ts';
 import { Browser } from '../support/browser.ts';
 import type { Tokens } from '../support/client.ts';
+import { MAIL } from '../support/mailbox.ts';
 import { engine, type Rows } from '../support/store-under-test.ts';
 import { type Person, type World, world } from '../support/world.ts';
+import { arm, thiefOfProofs } from './armed.ts';
 import { findings, spellings, watch, type Witness } from './witness.ts';
 
 const WRONG_PASSWORDS = ['a guess that is wrong, one', 'another guess that is wrong', 'the third wrong guess of today'];
@@ -24,14 +26,17 @@ const PLACES = {
 const ADDRESSES = ['203.0.113.77', '198.51.100.23', '2001:db8:77:1::2342'];
 
 test('nothing that was ever shown can be read in what is stored, logged or counted', { timeout: 60_000 }, async () => {
-  const { place, witness, logged } = await lived({ storeAlone: true });
+  const { place, witness, logged, armed } = await lived({ storeAlone: true });
   const metrics = await (await fetch(`${place.issuer}/metrics`)).text();
   const outside = { log: Buffer.from(logged.join('')), metrics: Buffer.from(metrics) };
   const running: Record<string, Buffer> = { ...(await place.database.bytes()), ...outside };
-  expect(witness.seen.size).toBeGreaterThan(120);
+  expect(witness.seen.size).toBeGreaterThan(220);
   const large = Object.keys(running).filter((name) => (running[name]?.length ?? 0) > 500);
   expect(large).toEqual(expect.arrayContaining([...PLACES[engine], 'log', 'metrics']));
   expect(findings(witness.seen, running)).toEqual([]);
+  for (const secret of armed.secrets) {
+    expect(Object.entries(running).filter(([, bytes]) => bytes.includes(secret))).toEqual([]);
+  }
 
   // And when everything has been moved from the write-ahead log into the tables.
   expect(findings(witness.seen, await place.database.bytes({ settled: true }))).toEqual([]);
@@ -67,7 +72,7 @@ test('one value in any spelling would have been found', { timeout: 60_000 }, asy
 });
 
 test('nothing in a stolen copy opens anything', { timeout: 60_000 }, async () => {
-  const { place, tokens, registered, unspent, owner } = await lived();
+  const { place, tokens, registered, unspent, owner, armed } = await lived();
   const thief = thiefAt(place, registered.client_id);
   // The thief's hands work: what is genuine is taken.
   const genuine = [tokens.access_token, tokens.refresh_token, registered.registration_access_token];
@@ -78,15 +83,20 @@ test('nothing in a stolen copy opens anything', { timeout: 60_000 }, async () =>
   expect(await thief(`${cookie}; curfew-session.sig=${signature}`)).toEqual(['session']);
 
   const candidates = [...valuesIn(await place.database.rows())];
+  const thiefs = [thief, thiefOfProofs(place, armed)] as const;
   expect(candidates.length).toBeGreaterThan(300);
   const opened: string[] = [];
   const queue = candidates.values();
   await Promise.all(
     Array.from({ length: 8 }, async () => {
-      for (const candidate of queue) for (const what of await thief(candidate)) opened.push(`${what}: ${candidate}`);
+      for (const candidate of queue) {
+        for (const hands of thiefs) for (const what of await hands(candidate)) opened.push(`${what}: ${candidate}`);
+      }
     }),
   );
   expect(opened).toEqual([]);
+  // These hands work as well: each genuine value is taken, and for what it is.
+  for (const [what, value] of Object.entries(armed.genuine)) expect(await thiefs[1](value)).toEqual([what]);
   // And the code nobody had spent was still good for its owner all along.
   expect(await place.player.exchange(unspent.code, unspent.verifier)).toMatchObject({ status: 200 });
   process.stdout.write(`${JSON.stringify({ candidates: candidates.length })}\n`);
@@ -100,6 +110,7 @@ async function lived({ storeAlone = false } = {}) {
     seams: { wrapStore: (store) => ({ ...store, artifacts: failingArtifacts(store, () => failing) }) },
     clients: [dpopClient],
     configuration: {
+      ...MAIL,
       trustProxy: 1,
       resources: [{ identifier: 'https://api.media.test', scopes: ['watch'], accessTokenFormat: 'jwt' }],
     },
@@ -141,6 +152,7 @@ async function lived({ storeAlone = false } = {}) {
   await pushed(place, margarethe);
   await bound(place, margarethe);
   const registered = await dynamic(place);
+  const armed = await arm(place, await place.person('wilhelmina.castellan'), witness);
 
   // A password changed, keys rotated, somebody signed out, every app told.
   await owner.open('/account/security');
@@ -179,7 +191,7 @@ async function lived({ storeAlone = false } = {}) {
   await owner.open('/account/devices');
 
   const unspent = await player.obtainCode(margarethe, owner);
-  return { place, witness, logged: place.logged, tokens, registered, unspent, owner };
+  return { place, witness, logged: place.logged, tokens, registered, unspent, owner, armed };
 }
 
 const dpopClient = {

@@ -25,9 +25,11 @@ const PUBLIC: Record<string, string> = {
   ...reason('a digest of what is secret', ['code_challenge at_hash c_hash']),
   ...reason('an account id is a random name that opens nothing', ['sub']),
   ...reason('names a sign-in to its own app, and opens nothing', ['sid']),
+  ...reason('names a passkey or a browser to its own account, and opens nothing', ['passkey_id browser']),
 };
-/** Shorter values turn up by chance. */
+/** Shorter values turn up by chance; and so does a code of an app, which was used up where it was seen. */
 const SHORTEST = 6;
+const worthSeeing = (value: string): boolean => value.length >= SHORTEST && !/^\d{6}$/.test(value);
 
 export type Witness = {
   /** Value → where it was first seen. */
@@ -42,7 +44,7 @@ export function watch({ address }: { readonly address: () => string }): Witness 
     if (Array.isArray(value)) for (const one of value) note(one, where);
     else if (typeof value === 'object' && value !== null) {
       for (const [name, one] of Object.entries(value)) if (!(name in PUBLIC)) note(one, `${where}.${name}`);
-    } else if (typeof value === 'string' && value.length >= SHORTEST && !seen.has(value)) seen.set(value, where);
+    } else if (typeof value === 'string' && worthSeeing(value) && !seen.has(value)) seen.set(value, where);
   };
   const noteUrl = (url: URL, where: string): void => {
     for (const [name, value] of url.searchParams) if (!(name in PUBLIC)) note(value, `${where} ?${name}`);

@@ -297,6 +297,7 @@ describe('69 cookies', () => {
       '__Host-curfew-receipt',
       '__Host-curfew-session',
       '__Host-curfew-session.sig',
+      '__Host-curfew-signed-out',
       '__Secure-curfew-interaction',
       '__Secure-curfew-interaction.sig',
       '__Secure-curfew-resume',

@@ -87,7 +87,7 @@ const FAULTS: Record<string, [from: string | RegExp, to: string, complaint: stri
     [/store: .*\n.*/, 'store: sqlite:/secrets/curfew.db', 'only one process writes to an embedded store'],
     ['/run/secrets/mongo-curfew', '/run/secrets/curfew', 'curfew1 is not given the secret curfew-password'],
     ['keyringFile: /secrets/', 'keyringFile: /keys/', 'curfew2 keeps no volume for /keys/keyring.json'],
-    ['keyringFile:', 'mail: { url: smtp://mail:1025 }\nkeyringFile:', 'sending mail is not supported'],
+    ['smtp://mail', 'smtp://curfew:guess@mail', 'mail.url: holds a password'],
   ],
   'docker/config/Caddyfile': [
     ['https://curfew.localhost:8443 {', 'https://id.localhost:8443 {', 'does not serve https://curfew.localhost:8443'],

@@ -8,6 +8,8 @@ export class Browser {
   readonly origin: string;
   readonly cookies = new Map<string, { value: string; path: string }>();
   readonly userAgent: string;
+  /** What its person reads, as `Accept-Language` has it. */
+  reads: string | undefined;
   page: Page = { status: 0, headers: new Headers(), text: '', url: '' };
   /** Where the last redirect out of Curfew led. */
   left: URL | undefined;
@@ -58,6 +60,7 @@ export class Browser {
         headers: {
           'user-agent': this.userAgent,
           accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.1',
+          ...(this.reads === undefined ? {} : { 'accept-language': this.reads }),
           ...(this.cookieHeader(url) === '' ? {} : { cookie: this.cookieHeader(url) }),
           ...(method === 'POST' ? { origin: this.origin, 'sec-fetch-site': 'same-origin' } : {}),
           ...headers,

@@ -5,6 +5,10 @@
  */
 import type { Instant, PageName, ReceiptBodyView, ViewModels } from '../../src/web/views.ts';
 
+import { accountActions, accountStates, mailedFixtures } from './mailed-fixtures.ts';
+import { events, factorFixtures, manyFactors, neededFactors, noFactors, passkeyOffer } from './factor-fixtures.ts';
+import { devicesWaiting, nobodyWaiting } from './waiting-fixtures.ts';
+
 export type Fixtures = { readonly [Name in PageName]: Readonly<Record<string, ViewModels[Name]>> };
 
 const csrf = 'c3Jm-9f8a7b6c5d4e3f2a1b0c';
@@ -123,6 +127,7 @@ export const fixtures: Fixtures = {
       ],
       forgotPasswordUrl: '/reset',
       registerUrl: '/register',
+      passkey: { action: '/interaction/u1/passkey', ...passkeyOffer },
     },
   },
   'confirm-identity': {
@@ -136,9 +141,29 @@ export const fixtures: Fixtures = {
       fields: [{ name: 'act', value: 'sign-out-all' }],
       submitLabel: 'Confirm and sign out',
       refusal: 'That password is not right.',
+      refused: 'password',
       cancelUrl: '/account/security',
       password: true,
+      code: true,
       connections: [{ name: 'Acme', action: '/account/confirm/acme?act=%2Faccount%2Fsign-out-all' }],
+    },
+    byTheKeyAlone: {
+      title: 'Confirm it is you',
+      viewer,
+      action: '/account/security/passkeys/remove',
+      csrf,
+      username: viewer.username,
+      what: 'Remove this passkey',
+      fields: [{ name: 'passkey_id', value: 'pk-2' }],
+      submitLabel: 'Remove this passkey',
+      refusal: 'This passkey asked for no PIN, finger or face, and is not enough by itself.',
+      refused: 'passkey-password',
+      cancelUrl: '/account/security',
+      password: false,
+      code: false,
+      passkey: passkeyOffer,
+      passkeyPassword: true,
+      connections: [],
     },
     byProvider: {
       title: 'Confirm it is you',
@@ -150,6 +175,8 @@ export const fixtures: Fixtures = {
       fields: [],
       submitLabel: 'Sign out of all devices',
       password: false,
+      code: false,
+      passkey: passkeyOffer,
       connections: [{ name: 'Acme', action: '/account/confirm/acme?act=%2Faccount%2Fsign-out-all' }],
     },
     plain: {
@@ -162,9 +189,12 @@ export const fixtures: Fixtures = {
       fields: [{ name: 'act', value: 'sign-out-all' }],
       submitLabel: 'Confirm and sign out',
       password: true,
+      code: false,
       connections: [],
     },
   },
+  ...factorFixtures,
+  ...mailedFixtures,
   consent: {
     full: {
       title: 'Allow Lumen?',
@@ -202,9 +232,14 @@ export const fixtures: Fixtures = {
       csrf,
       notice: { tone: 'success', text: 'Your e-mail address is verified.' },
       email: 'mira.lindqvist+curfew@a-rather-long-mail-domain.example.org',
+      emailConfirmed: true,
+      verifyAction: '/account/verify',
+      changeEmailAction: '/account/email',
+      ...accountActions,
       createdAt: instant('2024-02-03T10:20:00Z', '3 February 2024'),
       deviceCount: '100+',
     },
+    ...accountStates,
   },
   security: {
     plain: {
@@ -215,6 +250,7 @@ export const fixtures: Fixtures = {
         action: '/account/security/password',
         minimumLength: 15,
         signOutDevicesChecked: true,
+        code: true,
         changedAt: instant('2026-05-01T08:00:00Z', '1 May 2026'),
       },
       signOutAll: { action: '/account/sign-out-all' },
@@ -222,12 +258,15 @@ export const fixtures: Fixtures = {
       hasPassword: true,
       identities: [],
       linkable: [],
+      waiting: nobodyWaiting,
+      factors: manyFactors,
+      events,
     },
     byProvider: {
       title: 'Security',
       viewer,
       csrf,
-      changePassword: { action: '/account/password', minimumLength: 15, signOutDevicesChecked: true },
+      changePassword: { action: '/account/password', minimumLength: 15, signOutDevicesChecked: true, code: false },
       signOutAll: { action: '/account/sign-out-all' },
       deviceCount: '2',
       hasPassword: false,
@@ -250,6 +289,9 @@ export const fixtures: Fixtures = {
         },
       ],
       linkable: [{ name: 'Another Company', action: '/account/security/link', connection: 'another' }],
+      waiting: nobodyWaiting,
+      factors: noFactors,
+      events: [],
     },
     refused: {
       title: 'Security',
@@ -259,6 +301,7 @@ export const fixtures: Fixtures = {
         action: '/account/security/password',
         minimumLength: 15,
         signOutDevicesChecked: false,
+        code: false,
         refusal: { field: 'password', text: 'The new password is too short.' },
       },
       signOutAll: { action: '/account/sign-out-all' },
@@ -266,6 +309,23 @@ export const fixtures: Fixtures = {
       hasPassword: true,
       identities: [],
       linkable: [{ name: 'Acme', action: '/account/security/link', connection: 'acme' }],
+      waiting: nobodyWaiting,
+      factors: neededFactors,
+      events: events.slice(0, 1),
+    },
+    waiting: {
+      title: 'Security',
+      viewer,
+      csrf,
+      changePassword: { action: '/account/password', minimumLength: 15, signOutDevicesChecked: true, code: false },
+      signOutAll: { action: '/account/sign-out-all' },
+      deviceCount: '1',
+      hasPassword: true,
+      identities: [],
+      linkable: [],
+      waiting: devicesWaiting,
+      factors: noFactors,
+      events: [],
     },
   },
   devices: {

@@ -25,6 +25,8 @@ test('a created account is found by id, username and e-mail, as it was typed', a
     admin: true,
     createdAt: clock.now(),
     passwordChangedAt: null,
+    emailVerifiedAt: null,
+    locale: null,
   };
   expect(created).toEqual({ account });
   const [listed] = await accounts.list({ limit: 10 });

@@ -7,9 +7,7 @@ import type { UpstreamPerson } from '../../src/connections/claims.ts';
 const ADA = { email: 'ada@acme.example', emailVerified: true, groups: ['engines', 'poets'] };
 const verdict = (policy: AdmissionPolicy, person: Partial<UpstreamPerson> = {}) => {
   const admission = admit({ person: { ...ADA, ...person }, policy });
-  if ('admitted' in admission) return 'admitted';
-  expect(admission.reason).toMatch(/^[A-Z].+\.$/);
-  return admission.refused;
+  return 'admitted' in admission ? 'admitted' : admission.refused;
 };
 
 test('without a rule everybody comes in', () => {

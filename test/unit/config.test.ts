@@ -55,6 +55,7 @@ test('without a file there are development defaults on loopback', () => {
       keyringFile: '/srv/curfew/secrets/keyring.json',
       mail: null,
       registration: 'closed',
+      secondFactor: { requiredFor: 'nobody' },
       outbound: { allow: [] },
       clients: [],
       connections: [],
@@ -191,16 +192,9 @@ test.each([
   '',
 ])('the issuer may not be "%s"', (issuer) => expect(paths(`issuer: "${issuer}"`)).toEqual(['issuer']));
 
-test.each([
-  ['mail: { url: "file:./mail" }', 'mail'],
-  ['registration: open', 'registration'],
-  ['registration: invite', 'registration'],
-])('%s is refused by this version, and says so', (text, path) => {
-  const found = problems(`issuer: https://id.example.org\n${text}`);
-  expect(found).toHaveLength(1);
-  expect(found[0]).toMatchObject({
-    path,
-    problem: expect.stringMatching(/not supported by this version yet$/) as string,
+test.each(['closed', 'invite', 'open'] as const)('registration may be %s', (registration) => {
+  expect(accepted(`issuer: https://id.example.org\nregistration: ${registration}`).config).toMatchObject({
+    registration,
   });
 });
 
@@ -513,7 +507,7 @@ test('problems are shown one under the other, each with its fix, and cannot dist
 const example = readFileSync(new URL('../../config/example.yaml', import.meta.url), 'utf8');
 
 test('the example is a configuration without problems or warnings', () => {
-  for (const name of ['player', 'acme']) secret(name);
+  for (const name of ['player', 'acme', 'mail']) secret(name);
   writeFileSync(join(folder, 'corp-metadata.pem'), 'a certificate');
   const { config, warnings } = accepted(example);
   expect(warnings).toEqual([]);

@@ -2,7 +2,9 @@ import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { LANGUAGES } from '../../src/languages/languages.ts';
 import { createViews, type PageName, type ViewModels } from '../../src/web/views.ts';
+import { RIGHT_TO_LEFT } from '../support/right-to-left.ts';
 import { everyFixture, fixtures } from '../support/view-fixtures.ts';
 
 const directory = fileURLToPath(new URL('../../views', import.meta.url));
@@ -129,6 +131,7 @@ describe('signing in', () => {
     const html = await render('sign-in', 'full');
     expect(buttons(html)).toEqual([
       'Sign in',
+      'Use a passkey',
       'Continue with Acme',
       'Continue with Corp of Northern Lights',
       'Cancel and go back',
@@ -190,7 +193,11 @@ describe('security', () => {
     expect(field(html, 'password')).toMatchObject({ autocomplete: 'new-password' });
     expect(field(html, 'signOutDevices')).toMatchObject({ type: 'checkbox', value: 'on', checked: '' });
     expect(html).toContain('<label for="signOutDevices">Sign out connected devices after password change</label>');
-    expect(buttons(html)).toEqual(['Sign out of this browser', 'Sign out of all devices', 'Change password']);
+    expect(buttons(html).slice(0, 3)).toEqual([
+      'Sign out of this browser',
+      'Sign out of all devices',
+      'Change password',
+    ]);
   });
 
   test('keeps the box as it was left, and moves to the password to mend', async () => {
@@ -198,6 +205,16 @@ describe('security', () => {
     expect(field(html, 'signOutDevices')).not.toHaveProperty('checked');
     expect(field(html, 'password')).toMatchObject({ 'aria-invalid': 'true', autofocus: '' });
     expect(field(html, 'currentPassword')).not.toHaveProperty('aria-invalid');
+  });
+
+  test('says of each device that waits what it is, where it asks from, and which of them a button is for', async () => {
+    const html = await render('security', 'waiting');
+    expect(buttons(html).slice(2, 6)).toEqual(['Re-attach', 'Ignore', 'Re-attach', 'Ignore']);
+    expect(html).toContain('aria-label="Re-attach Media library on Attic server, code WDJB-MJHT"');
+    expect(html).toContain('<dd>203.0.113.24</dd>');
+    expect(html).toContain('It now calls itself curl on Linux.');
+    expect(html.match(/It now calls itself/g)).toHaveLength(1);
+    expect(await render('security', 'plain')).not.toContain('Waiting to be re-attached');
   });
 });
 
@@ -281,6 +298,49 @@ test('templates put out nothing raw but includes and the form of the provider', 
     const raw = (await readFile(template, 'utf8')).match(/<%-(?!\s*(?:include\([^%]*\)|view\.form)\s*%>).*/g) ?? [];
     expect({ template, raw }).toEqual({ template, raw: [] });
   }
+});
+
+describe('templates', () => {
+  const templates = globSync(`${directory}/**/*.ejs`).map((template) => template.slice(directory.length + 1));
+
+  test.each(templates)('%s says nothing by itself: its words come from the catalogue', async (template) => {
+    const source = await readFile(`${directory}/${template}`, 'utf8');
+    const bare = source.replaceAll(/<%[\s\S]*?%>/g, ' ');
+    const words = (texts: Iterable<RegExpMatchArray>) =>
+      Array.from(texts, ([, text = '']) => text.trim()).filter(Boolean);
+    const said = [
+      ...words(bare.replaceAll(/<[^>]*>/g, '\n').matchAll(/^(.*\p{L}{2}.*)$/gmu)),
+      ...words(bare.matchAll(/\s(?:aria-label|alt|title|placeholder)="([^"]*\p{L}{2}[^"]*)"/gu)),
+      // Within code: what is put out, or handed to another template, as it stands.
+      ...words(source.matchAll(/<%(?:[^%]|%(?!>))*?'(\p{L}+ [^'%]*)'/gu)),
+    ];
+    // The name of the product.
+    expect(said.filter((text) => !['Curfew', '· Curfew'].includes(text))).toEqual([]);
+  });
+
+  test.each(templates)('%s asks for nothing that the catalogue has not', async (template) => {
+    const source = await readFile(`${directory}/${template}`, 'utf8');
+    const asked = Array.from(source.matchAll(/view\.t((?:\.\w+)+)/g), ([, path = '']) => path.slice(1).split('.'));
+    const found = (path: readonly string[]) =>
+      path.reduce<unknown>((texts, name) => (texts as Record<string, unknown> | undefined)?.[name], LANGUAGES.en.texts);
+    expect(asked.filter((path) => found(path) === undefined)).toEqual([]);
+  });
+});
+
+describe('in another language', () => {
+  test.each(pages)('$page ($state) says so, and is whole', async ({ page, model }) => {
+    const html = await views.render(page, model, LANGUAGES.de);
+    expect(html.trimStart()).toMatch(/^<!doctype html>\s*<html lang="de">/);
+    expect(html).not.toContain('undefined');
+    expect(tags(html)).toHaveLength(tags(await views.render(page, model)).length);
+    expect(buttons(html)).toHaveLength(buttons(await views.render(page, model)).length);
+  });
+
+  test('a page that runs from right to left says that as well', async () => {
+    const html = await views.render('sign-in', fixtures['sign-in']['full'] as ViewModels['sign-in'], RIGHT_TO_LEFT);
+    expect(html).toContain('<html lang="he" dir="rtl">');
+    expect(html).toContain('\u2068Acme\u2069</button>');
+  });
 });
 
 describe('colours', () => {

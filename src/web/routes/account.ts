@@ -3,16 +3,26 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 
 import { SHORTEST_PASSWORD } from '../../authn/password-policy.ts';
+import { hasSecondFactor } from '../../authn/second-factors.ts';
 import { REASONS } from '../../revocation/sign-out.ts';
 import type { SignOutScope } from '../../store/records.ts';
+import { showAccount } from '../account-page.ts';
 import { countDevices, listDevices, scopeOfDevice } from '../devices.ts';
 import { readForm } from '../forms.ts';
-import { type Act, type Acts, answerAct, type Person } from '../fresh.ts';
+import { type Act, type Acts, answerAct, isFresh, type Person } from '../fresh.ts';
 import { instant } from '../instants.ts';
+import { languageOf, textsOf } from '../language.ts';
 import { proveAgain } from '../password-sign-in.ts';
 import { Refusal } from '../refusal.ts';
+import { useCode } from '../second-step.ts';
+import { notify } from '../notices.ts';
+import { eventsView } from '../events.ts';
+import { emailActs } from './email.ts';
+import { factorActs, factorRoutes, factorsView } from './factors.ts';
 import { type House, requireSignIn, seeOther, show } from './house.ts';
 import { identitiesView, identityActs, identityRoutes } from './identities.ts';
+import { leavingActs } from './leaving.ts';
+import { waitingActs, waitingRoutes, waitingView } from './waiting.ts';
 
 const DeviceForm = z.strictObject({ csrf: z.string(), device: z.string().max(200) });
 const PasswordForm = z.strictObject({
@@ -20,6 +30,7 @@ const PasswordForm = z.strictObject({
   currentPassword: z.string().max(4096),
   password: z.string().max(4096),
   signOutDevices: z.string().optional(),
+  code: z.string().max(64).optional(),
   username: z.string().max(320).optional(),
 });
 
@@ -32,15 +43,7 @@ export function accountRoutes(house: House): void {
   router.get('/account', async (ctx) => {
     const person = await requireSignIn(house, ctx);
     if (person === null) return;
-    const account = await house.accounts.find(person.accountId);
-    await show(house, ctx, 'account', {
-      title: 'Your account',
-      viewer: { username: person.username },
-      csrf: csrf.token(ctx),
-      email: account?.email ?? '',
-      createdAt: instant(account?.createdAt ?? house.clock.now()),
-      deviceCount: await countDevices(house, person.accountId),
-    });
+    await showAccount(house, ctx, person);
   });
 
   router.get('/account/devices', async (ctx) => {
@@ -48,9 +51,10 @@ export function accountRoutes(house: House): void {
     if (person === null) return;
     const { after } = ctx.query;
     const behind = typeof after === 'string' ? after : undefined;
-    const { devices, next } = await listDevices(house, person, behind);
+    const language = languageOf(ctx);
+    const { devices, next } = await listDevices(house, person, language, behind);
     await show(house, ctx, 'devices', {
-      title: 'Your devices',
+      title: language.texts.devices.title,
       viewer: { username: person.username },
       csrf: csrf.token(ctx),
       devices,
@@ -76,7 +80,8 @@ export function accountRoutes(house: House): void {
     [
       '/account/sign-out-all',
       {
-        words: () => 'Sign out of all devices',
+        endsAccess: true,
+        words: ({ devices }) => devices.signOutAll,
         perform: (_house, ctx, person) =>
           endAndShowReceipt(house, ctx, person, { kind: 'account', accountId: person.accountId }),
       },
@@ -84,7 +89,8 @@ export function accountRoutes(house: House): void {
     [
       '/account/sign-out-others',
       {
-        words: () => 'Sign out of all other devices',
+        endsAccess: true,
+        words: ({ devices }) => devices.signOutOthers,
         perform: (_house, ctx, { accountId, sessionUid, ...person }) =>
           endAndShowReceipt(
             house,
@@ -95,9 +101,15 @@ export function accountRoutes(house: House): void {
       },
     ],
     ...identityActs(),
+    ...factorActs(),
+    ...emailActs(),
+    ...leavingActs(),
+    ...waitingActs(),
   ] satisfies [string, Act][]);
   for (const path of acts.keys()) router.post(path, (ctx) => answerAct(house, ctx, path, acts));
   identityRoutes(house, acts);
+  factorRoutes(house);
+  waitingRoutes(house);
 
   router.get('/account/security', async (ctx) => {
     const person = await requireSignIn(house, ctx);
@@ -113,46 +125,52 @@ export function accountRoutes(house: House): void {
   });
 }
 
+type PasswordField = 'currentPassword' | 'password' | 'code';
+
 async function showSecurity(
   house: House,
   ctx: Context,
   person: Person,
   state: {
     readonly signOutDevicesChecked: boolean;
-    readonly refusal?: { field: 'currentPassword' | 'password'; text: string };
+    readonly refusal?: { field: PasswordField; text: string };
     readonly notice?: string;
   },
 ): Promise<void> {
   const account = await house.accounts.find(person.accountId);
   const hasPassword = account?.passwordChangedAt != null;
+  const secondFactor = hasSecondFactor(await house.factors.held(person.accountId));
+  const language = languageOf(ctx);
+  const { security } = language.texts;
   await show(house, ctx, 'security', {
-    title: 'Security',
+    title: security.title,
     viewer: { username: person.username },
     csrf: house.csrf.token(ctx),
-    notice: noticeOf(ctx.query['changed']),
+    notice: noticeOf(ctx.query['changed'], security.changed),
     hasPassword,
-    ...(await identitiesView(house, person.accountId, { hasPassword })),
+    ...(await identitiesView(house, person.accountId, { hasPassword, language })),
+    waiting: await waitingView(house, person.accountId, language),
+    factors: await factorsView(house, person.accountId, language),
+    events: await eventsView(house, person.accountId, language),
     changePassword: {
       action: '/account/password',
-      minimumLength: SHORTEST_PASSWORD.alone,
+      minimumLength: secondFactor ? SHORTEST_PASSWORD.withSecondFactor : SHORTEST_PASSWORD.alone,
       signOutDevicesChecked: state.signOutDevicesChecked,
       refusal: state.refusal,
-      changedAt: account?.passwordChangedAt ? instant(account.passwordChangedAt) : undefined,
+      code: secondFactor && !(await isFresh(house, person)),
+      changedAt: account?.passwordChangedAt ? instant(account.passwordChangedAt, language) : undefined,
     },
     signOutAll: { action: '/account/sign-out-all' },
     deviceCount: await countDevices(house, person.accountId),
   });
 }
 
-function noticeOf(changed: unknown): { tone: 'success'; text: string } | undefined {
-  switch (changed) {
-    case 'password':
-      return { tone: 'success', text: 'Your password was changed. Your devices stay signed in.' };
-    case 'linked':
-      return { tone: 'success', text: 'Linked. From now on you can sign in this way as well.' };
-    default:
-      return undefined;
-  }
+function noticeOf(
+  changed: unknown,
+  texts: Readonly<Record<string, string>>,
+): { tone: 'success' | 'info'; text: string } | undefined {
+  const text = typeof changed === 'string' && Object.hasOwn(texts, changed) ? texts[changed] : undefined;
+  return text === undefined ? undefined : { tone: changed === 'device-gone' ? 'info' : 'success', text };
 }
 
 async function endAndShowReceipt(house: House, ctx: Context, person: Person, scope: SignOutScope): Promise<void> {
@@ -164,10 +182,15 @@ async function endAndShowReceipt(house: House, ctx: Context, person: Person, sco
   });
   house.metrics.signedOut(scope.kind);
   house.log.info({ signOut: signOut.id, scope: scope.kind, account: accountId }, 'sign-out.recorded');
+  if (scope.kind === 'account' || scope.kind === 'account-except') {
+    await notify(house, ctx, accountId, { kind: 'account.signed-out' });
+  }
   if (scope.kind === 'account' || (scope.kind === 'browser' && scope.sessionUid === person.sessionUid)) {
     // This browser has no Session any more: the cookie lets it, and nobody else, read the receipt for an hour.
     house.cookies.allowReceipt(ctx, signOut.id);
     house.browsers.forget(ctx);
+    // A provider's session that is still open must not bring this browser back in, as whomever.
+    house.cookies.noteSignedOut(ctx);
   }
   seeOther(ctx, `/sign-outs/${signOut.id}`);
 }
@@ -179,7 +202,7 @@ async function changePassword(
   form: z.output<typeof PasswordForm>,
 ): Promise<void> {
   const signOutDevicesChecked = form.signOutDevices !== undefined;
-  const refuse = async (status: number, field: 'currentPassword' | 'password', text: string): Promise<void> => {
+  const refuse = async (status: number, field: PasswordField, text: string): Promise<void> => {
     ctx.status = status;
     await showSecurity(house, ctx, person, { signOutDevicesChecked, refusal: { field, text } });
   };
@@ -188,16 +211,25 @@ async function changePassword(
   if ('refusal' in proven) {
     return refuse(proven.status, 'currentPassword', [proven.refusal, proven.retryAfter].filter(Boolean).join(' '));
   }
+  const held = await house.factors.held(accountId);
+  if (hasSecondFactor(held) && !(await isFresh(house, person))) {
+    // Whoever has the password and an old Session has one factor, and must not change it alone.
+    const used = await useCode(house, ctx, accountId, form.code ?? '');
+    if ('refusal' in used)
+      return refuse(used.status, 'code', [used.refusal, used.retryAfter].filter(Boolean).join(' '));
+  }
   const account = await house.accounts.find(accountId);
   const hashed = await house.signIn.hashNewPassword({
     password: form.password,
     username,
     email: account?.email ?? '',
+    secondFactor: hasSecondFactor(held),
+    words: textsOf(ctx).passwordProblems,
   });
   if ('refused' in hashed) {
     return hashed.refused === 'bad-password'
       ? refuse(422, 'password', hashed.problems.join(' '))
-      : refuse(503, 'password', 'Too much is going on right now. Try again in a moment.');
+      : refuse(503, 'password', textsOf(ctx).attempts.tooBusy);
   }
   const scope = { kind: 'account', accountId } as const;
   const actor = { kind: 'account', accountId } as const;
@@ -212,9 +244,10 @@ async function changePassword(
     ...(signOut === undefined ? {} : { signOut }),
   });
   if (change !== 'set') {
-    return refuse(409, 'currentPassword', 'The password was changed by somebody else meanwhile. Sign in again.');
+    return refuse(409, 'currentPassword', textsOf(ctx).security.changedByOthers);
   }
   house.log.info({ account: accountId, signOut: signOut?.id }, 'password.changed');
+  await notify(house, ctx, accountId, { kind: 'password.changed' });
   if (signOut === undefined) return seeOther(ctx, '/account/security?changed=password');
   house.signOuts.written();
   house.metrics.signedOut('account');

@@ -12,6 +12,7 @@ import type { Arrival } from '../../connections/connections.ts';
 import { showRefusal } from '../federated-proof.ts';
 import { explainArrival } from '../federation-texts.ts';
 import { readForm } from '../forms.ts';
+import { textsOf } from '../language.ts';
 import { Refusal } from '../refusal.ts';
 import { type House, seeOther } from './house.ts';
 
@@ -116,5 +117,5 @@ async function arrive(house: House, ctx: Context, connectionId: string, arrival:
   );
   house.metrics.signIn(`upstream-${refused}`);
   const name = house.connections.settingsOf(connectionId)?.name ?? connectionId;
-  await showRefusal(house, ctx, explainArrival(refused, name), arrival.startAgainAt);
+  await showRefusal(house, ctx, explainArrival(refused, name, textsOf(ctx)), arrival.startAgainAt);
 }

@@ -3,23 +3,37 @@ import type Router from '@koa/router';
 import type { Context } from 'koa';
 
 import type { Accounts } from '../../accounts/accounts.ts';
+import type { Journal } from '../../audit/journal.ts';
+import type { HalfWaySignIns } from '../../authn/half-way.ts';
+import type { MailedLinks } from '../../authn/mailed-links.ts';
+import type { Passkeys } from '../../authn/passkeys.ts';
+import type { RecoveryCodes } from '../../authn/recovery-codes.ts';
+import type { SecondFactors } from '../../authn/second-factors.ts';
 import type { SignIn } from '../../authn/sign-in.ts';
+import type { Totp } from '../../authn/totp.ts';
+import type { TrustedBrowsers } from '../../authn/trusted-browsers.ts';
 import type { Throttle } from '../../authn/throttle.ts';
 import type { Config } from '../../config.ts';
 import type { Connections } from '../../connections/connections.ts';
+import type { Mailer } from '../../mail/outbox.ts';
 import type { BrowserSessions, SignedIn } from '../../oidc/browser-session.ts';
 import type { ClientDirectory } from '../../oidc/clients.ts';
 import type { deviceSealer } from '../../oidc/device.ts';
+import type { DeviceApprovals } from '../../oidc/device-approvals.ts';
 import type { Interactions } from '../../oidc/interactions.ts';
 import type { ProviderHolder } from '../../oidc/provider-holder.ts';
+import type { ReturningDevices } from '../../oidc/returning-devices.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Keyring } from '../../platform/keyring.ts';
 import type { Log } from '../../platform/log.ts';
 import type { SignOuts } from '../../revocation/sign-out.ts';
 import type { Store } from '../../store/port.ts';
+import type { Afterwards } from '../afterwards.ts';
 import type { OwnCookies } from '../cookies.ts';
+import { noteAccountLocale, speak } from '../language.ts';
 import type { Csrf } from '../csrf.ts';
 import type { Metrics } from '../metrics.ts';
+import type { FirstProof } from '../second-step.ts';
 import type { PageName, ViewModels, Views } from '../views.ts';
 
 export type Rooms = {
@@ -33,13 +47,26 @@ export type Rooms = {
   readonly accounts: Accounts;
   readonly signIn: SignIn;
   readonly throttle: Throttle;
+  readonly factors: SecondFactors;
+  readonly totp: Totp;
+  readonly recoveryCodes: RecoveryCodes;
+  readonly passkeys: Passkeys;
+  readonly trustedBrowsers: TrustedBrowsers;
+  readonly halfWay: HalfWaySignIns<FirstProof>;
+  readonly links: MailedLinks;
+  readonly journal: Journal;
+  /** Null where no mail is configured. */
+  readonly mailer: Mailer | null;
   readonly signOuts: SignOuts;
   readonly clients: ClientDirectory;
   readonly connections: Connections;
   readonly devices: ReturnType<typeof deviceSealer>;
+  readonly returning: ReturningDevices;
+  readonly approvals: DeviceApprovals;
   readonly provider: ProviderHolder;
   readonly interactions: Interactions;
   readonly browsers: BrowserSessions;
+  readonly afterwards: Afterwards;
   /** Aborted when the server stops: what waits for news need not wait any more. */
   readonly stopping: AbortSignal;
 };
@@ -54,7 +81,7 @@ export async function show<Name extends PageName>(
   model: ViewModels[Name],
 ): Promise<void> {
   ctx.type = 'html';
-  ctx.body = await views.render(name, model);
+  ctx.body = await views.render(name, model, speak(ctx));
 }
 
 /** Answers a POST with a page to GET: 303, so that no credential is ever sent again (RFC 9700 §4.12). */
@@ -78,5 +105,6 @@ export async function requireSignIn(house: House, ctx: Context): Promise<(Signed
     seeOther(ctx, `/sign-in?return_to=${encodeURIComponent(ctx.method === 'GET' ? ctx.path : '/account')}`);
     return null;
   }
+  noteAccountLocale(ctx, account.locale);
   return { ...signedIn, username: account.username };
 }

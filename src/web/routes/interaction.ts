@@ -2,10 +2,16 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 
+import { askedFor } from '../../oidc/assurance.ts';
 import { explainStatus } from '../error-pages.ts';
 import { depart, land, linkFirst } from '../federated-proof.ts';
+import type { Texts } from '../../languages/en.ts';
 import { readForm } from '../forms.ts';
+import { noteAccountLocale, noteUiLocales, textsOf } from '../language.ts';
+import { provePasskey } from '../passkey-sign-in.ts';
 import { provePassword, type Proven, type Told } from '../password-sign-in.ts';
+import { enterOrAsk, type Onward, secondStep } from '../second-step.ts';
+import { noteSignIn, signInOffers } from '../signing-in.ts';
 import { type House, seeOther, show } from './house.ts';
 
 const SignInForm = z.strictObject({
@@ -16,33 +22,47 @@ const SignInForm = z.strictObject({
 const ConsentForm = z.strictObject({ csrf: z.string(), decision: z.enum(['allow', 'deny']) });
 const CsrfOnly = z.strictObject({ csrf: z.string() });
 
-const SCOPE_TEXTS: Record<string, { name: string; description: string }> = {
-  openid: { name: 'Know who you are', description: 'Recognise you when you come back.' },
-  profile: { name: 'Your profile', description: 'See your username.' },
-  email: { name: 'Your e-mail address', description: 'See your e-mail address.' },
-};
-
 type Interaction = NonNullable<Awaited<ReturnType<House['interactions']['current']>>>;
 
 export function interactionRoutes(house: House): void {
   const { router, csrf, interactions, connections } = house;
 
-  const enter = async (ctx: Context, proven: Proven): Promise<void> => {
-    house.cookies.noteSignedIn(ctx);
-    seeOther(ctx, await interactions.signedIn(ctx, proven));
+  const onward = async (ctx: Context, { uid, params }: Interaction): Promise<Onward> => {
+    const client = await house.clients.lookUp(String(params['client_id']));
+    return {
+      at: `/interaction/${uid}/second-step`,
+      url: `/interaction/${uid}/second-step`,
+      asked: askedFor({
+        acrValues: params['acr_values'],
+        clientRequires: client?.metadata['require_second_factor'] === true,
+      }),
+      cancelUrl: `/interaction/${uid}?choose`,
+      finish: async (proven) => {
+        house.cookies.noteSignedIn(ctx);
+        await noteSignIn(house, ctx, proven);
+        seeOther(ctx, await interactions.signedIn(ctx, proven));
+      },
+    };
   };
+  const enter = async (ctx: Context, interaction: Interaction, proven: Proven): Promise<void> =>
+    enterOrAsk(house, ctx, proven, await onward(ctx, interaction));
 
   /** The Interaction of this browser, if it is the one the address names. A page that says so otherwise. */
   const current = async (ctx: Context): Promise<Interaction | null> => {
     const interaction = await interactions.current(ctx);
-    if (interaction !== null && interaction.uid === ctx['params'].uid) return interaction;
+    if (interaction !== null && interaction.uid === ctx['params'].uid) {
+      noteUiLocales(ctx, interaction.params['ui_locales']);
+      return interaction;
+    }
     ctx.status = 400;
+    const texts = textsOf(ctx);
+    const { headline, message, next } = texts.errors.startAgain;
     await show(house, ctx, 'error', {
-      ...explainStatus(400),
-      title: 'Start again',
-      headline: 'Start again',
-      message: 'This sign-in has expired, was finished already, or was ended by a sign-out.',
-      next: 'Go back to the app and sign in again.',
+      ...explainStatus(400, texts),
+      title: headline,
+      headline,
+      message,
+      next,
       requestId: String(ctx.state['requestId']),
     });
     return null;
@@ -51,19 +71,21 @@ export function interactionRoutes(house: House): void {
   const showSignIn = async (ctx: Context, interaction: Interaction, username: string, told?: Told): Promise<void> => {
     const client = await house.clients.lookUp(String(interaction.params['client_id']));
     const logo = client?.metadata['logo_uri'];
+    const texts = textsOf(ctx);
     await show(house, ctx, 'sign-in', {
-      title: 'Sign in',
+      title: texts.signIn.title,
       action: `/interaction/${interaction.uid}/sign-in`,
       csrf: csrf.token(ctx),
-      client: { name: nameOf(client?.metadata), logoUri: typeof logo === 'string' ? logo : undefined },
+      client: { name: nameOf(client?.metadata, texts), logoUri: typeof logo === 'string' ? logo : undefined },
       username,
       refusal: told?.refusal,
       retryAfter: told?.retryAfter,
-      note: noteFor(interaction),
+      note: noteFor(interaction, texts),
       cancel: { action: `/interaction/${interaction.uid}/cancel` },
       connections: connections.list().map(({ id, name }) => {
         return { name, action: `/interaction/${interaction.uid}/connections/${id}` };
       }),
+      ...(await signInOffers(house, `/interaction/${interaction.uid}/passkey`)),
     });
   };
 
@@ -106,12 +128,15 @@ export function interactionRoutes(house: House): void {
     const client = (await house.clients.lookUp(String(interaction.params['client_id'])))?.metadata;
     const account = await house.accounts.find(interaction.session?.accountId ?? '');
     const asked = interactions.asked(interaction);
+    noteAccountLocale(ctx, account?.locale);
+    const texts = textsOf(ctx);
+    const scopes: Readonly<Record<string, { name: string; description: string }>> = texts.consent.scopes;
     await show(house, ctx, 'consent', {
-      title: 'Allow access',
+      title: texts.consent.title,
       action: `/interaction/${interaction.uid}/consent`,
       csrf: csrf.token(ctx),
       client: {
-        name: nameOf(client),
+        name: nameOf(client, texts),
         uri: textOf(client?.['client_uri']),
         logoUri: textOf(client?.['logo_uri']),
         policyUri: textOf(client?.['policy_uri']),
@@ -119,7 +144,11 @@ export function interactionRoutes(house: House): void {
       },
       account: { username: account?.username ?? '' },
       scopes: asked.scopes.map(
-        (scope) => SCOPE_TEXTS[scope] ?? { name: scope, description: house.config.scopes[scope] ?? '' },
+        (scope) =>
+          (Object.hasOwn(scopes, scope) ? scopes[scope] : undefined) ?? {
+            name: scope,
+            description: house.config.scopes[scope] ?? '',
+          },
       ),
       offline: asked.offline,
     });
@@ -137,8 +166,26 @@ export function interactionRoutes(house: House): void {
       ctx.status = outcome.status;
       return showSignIn(ctx, interaction, form.username, outcome);
     }
-    await enter(ctx, outcome);
+    await enter(ctx, interaction, outcome);
   });
+
+  router.post('/interaction/:uid/passkey', async (ctx) => {
+    const interaction = await current(ctx);
+    if (interaction === null) return;
+    const outcome = await provePasskey(house, ctx);
+    if ('refusal' in outcome) {
+      ctx.status = outcome.status;
+      return showSignIn(ctx, interaction, '', outcome);
+    }
+    await enter(ctx, interaction, outcome);
+  });
+
+  for (const verb of ['get', 'post'] as const) {
+    router[verb]('/interaction/:uid/second-step', async (ctx) => {
+      const interaction = await current(ctx);
+      if (interaction !== null) await secondStep(house, ctx, await onward(ctx, interaction));
+    });
+  }
 
   router.post('/interaction/:uid/connections/:connection', async (ctx) => {
     csrf.check(ctx, (await readForm(ctx, CsrfOnly)).csrf);
@@ -147,15 +194,17 @@ export function interactionRoutes(house: House): void {
   });
 
   router.get('/interaction/:uid/federation', async (ctx) => {
-    if ((await current(ctx)) === null) return;
+    const interaction = await current(ctx);
+    if (interaction === null) return;
     const arrived = await land(house, ctx);
-    if (arrived !== null) await enter(ctx, arrived.proven);
+    if (arrived !== null) await enter(ctx, interaction, arrived.proven);
   });
 
   router.post('/interaction/:uid/federation/link', async (ctx) => {
-    if ((await current(ctx)) === null) return;
+    const interaction = await current(ctx);
+    if (interaction === null) return;
     const linked = await linkFirst(house, ctx);
-    if (linked !== null) await enter(ctx, linked.proven);
+    if (linked !== null) await enter(ctx, interaction, linked.proven);
   });
 
   router.post('/interaction/:uid/consent', async (ctx) => {
@@ -175,15 +224,16 @@ export function interactionRoutes(house: House): void {
 }
 
 /** Why somebody who has a Session is asked again. */
-function noteFor({ prompt }: Interaction): string | undefined {
-  if (prompt.reasons.includes('client_signed_out')) return 'Everybody was signed out of this app. Sign in again.';
-  if (prompt.reasons.includes('device_signed_out')) return 'You signed out of this app in this browser. Sign in again.';
-  if (prompt.reasons.includes('max_age')) return 'The app asks you to sign in again to go on.';
+function noteFor({ prompt }: Interaction, { signIn: { notes } }: Texts): string | undefined {
+  if (prompt.reasons.includes('client_signed_out')) return notes.client_signed_out;
+  if (prompt.reasons.includes('device_signed_out')) return notes.device_signed_out;
+  if (prompt.reasons.includes('acr_not_met')) return notes.acr_not_met;
+  if (prompt.reasons.includes('max_age')) return notes.max_age;
   return undefined;
 }
 
-function nameOf(metadata: Record<string, unknown> | undefined): string {
-  return textOf(metadata?.['client_name']) ?? textOf(metadata?.['client_id']) ?? 'an app';
+function nameOf(metadata: Record<string, unknown> | undefined, { consent }: Texts): string {
+  return textOf(metadata?.['client_name']) ?? textOf(metadata?.['client_id']) ?? consent.anApp;
 }
 
 function textOf(value: unknown): string | undefined {

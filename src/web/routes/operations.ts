@@ -17,7 +17,7 @@ export function operationRoutes(house: House): void {
   );
   const counts = shared(
     clock,
-    () => store.deliveries.counts({}),
+    () => Promise.all([store.deliveries.counts({}), store.outbox.counts()]),
     () => true,
   );
 
@@ -33,7 +33,9 @@ export function operationRoutes(house: House): void {
   });
 
   router.get('/metrics', async (ctx) => {
-    metrics.deliveryStatuses(await counts());
+    const [deliveries, mails] = await counts();
+    metrics.deliveryStatuses(deliveries);
+    metrics.mailStatuses(mails);
     ctx.type = metrics.contentType;
     ctx.body = await metrics.text();
   });

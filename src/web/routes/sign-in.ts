@@ -6,7 +6,11 @@ import type { UpstreamOf } from '../../connections/vouched.ts';
 import { depart, land, linkFirst } from '../federated-proof.ts';
 import { explainSignOutAnswer } from '../federation-texts.ts';
 import { readForm } from '../forms.ts';
+import { textsOf } from '../language.ts';
+import { provePasskey } from '../passkey-sign-in.ts';
 import { provePassword, type Proven, type Told } from '../password-sign-in.ts';
+import { enterOrAsk, type Onward, secondStep } from '../second-step.ts';
+import { noteSignIn, signInOffers } from '../signing-in.ts';
 import { Refusal } from '../refusal.ts';
 import { showNotThere, SIGN_OUT_UPSTREAM, takeReturn, upstreamLeft, upstreamOffer } from '../sign-out-upstream.ts';
 import { type House, safeReturn, seeOther, show } from './house.ts';
@@ -16,8 +20,9 @@ const SignInForm = z.strictObject({
   username: z.string().max(320),
   password: z.string().max(4096),
 });
-const CsrfOnly = z.strictObject({ csrf: z.string() });
+export const CsrfOnly = z.strictObject({ csrf: z.string() });
 const CONTINUE_AT = '/sign-in/federation';
+const SECOND_STEP = '/sign-in/second-step';
 
 export function signInRoutes(house: House): void {
   const { router, csrf, connections } = house;
@@ -26,16 +31,19 @@ export function signInRoutes(house: House): void {
   const returning = (path: string, returnTo: string): string => `${path}?return_to=${encodeURIComponent(returnTo)}`;
   const showSignIn = async (ctx: Context, username: string, told?: Told): Promise<void> => {
     const returnTo = returnToOf(ctx);
+    const { signIn } = textsOf(ctx);
     await show(house, ctx, 'sign-in', {
-      title: 'Sign in',
+      title: signIn.title,
       action: returning('/sign-in', returnTo),
       csrf: csrf.token(ctx),
       username,
+      notice: ctx.method === 'GET' ? noticeOf(oneOf(ctx.query['done']), signIn.done) : undefined,
       refusal: told?.refusal,
       retryAfter: told?.retryAfter,
       connections: connections.list().map(({ id, name }) => {
         return { name, action: returning(`/sign-in/connections/${id}`, returnTo) };
       }),
+      ...(await signInOffers(house, returning('/sign-in/passkey', returnTo))),
     });
   };
   const leave = (ctx: Context, connectionId: string, loginHint: string | null): Promise<void> =>
@@ -46,11 +54,20 @@ export function signInRoutes(house: House): void {
       returnTo: returnToOf(ctx),
       loginHint,
     });
-  const enter = async (ctx: Context, proven: Proven, returnTo: string): Promise<void> => {
-    await house.browsers.signIn(ctx, proven);
-    house.cookies.noteSignedIn(ctx);
-    seeOther(ctx, returnTo);
-  };
+  const onward = (ctx: Context, returnTo: string): Onward => ({
+    at: SECOND_STEP,
+    url: returning(SECOND_STEP, returnTo),
+    asked: null,
+    cancelUrl: '/sign-in',
+    finish: async (proven) => {
+      await house.browsers.signIn(ctx, proven);
+      house.cookies.noteSignedIn(ctx);
+      await noteSignIn(house, ctx, proven);
+      seeOther(ctx, returnTo);
+    },
+  });
+  const enter = (ctx: Context, proven: Proven, returnTo: string): Promise<void> =>
+    enterOrAsk(house, ctx, proven, onward(ctx, returnTo));
 
   router.get('/sign-in', async (ctx) => {
     if ((await house.browsers.current(ctx)) !== null) return seeOther(ctx, returnToOf(ctx));
@@ -69,6 +86,19 @@ export function signInRoutes(house: House): void {
     }
     await enter(ctx, outcome, returnToOf(ctx));
   });
+
+  router.post('/sign-in/passkey', async (ctx) => {
+    const outcome = await provePasskey(house, ctx);
+    if ('refusal' in outcome) {
+      ctx.status = outcome.status;
+      return showSignIn(ctx, '', outcome);
+    }
+    await enter(ctx, outcome, returnToOf(ctx));
+  });
+
+  for (const verb of ['get', 'post'] as const) {
+    router[verb](SECOND_STEP, (ctx) => secondStep(house, ctx, onward(ctx, returnToOf(ctx))));
+  }
 
   router.post('/sign-in/connections/:connection', async (ctx) => {
     csrf.check(ctx, (await readForm(ctx, CsrfOnly)).csrf);
@@ -108,12 +138,14 @@ export function signInRoutes(house: House): void {
     const returnTo = await takeReturn(house, ctx);
     if (returnTo !== null && (answer === null || answer.outcome === 'everywhere')) return seeOther(ctx, returnTo);
     const name = connections.settingsOf(answer?.connectionId ?? '')?.name;
+    const texts = textsOf(ctx);
+    const { signedOut } = texts;
     await show(house, ctx, 'signed-out', {
-      title: 'Signed out',
+      title: signedOut.title,
       signInUrl: '/sign-in',
       ...(await upstreamOffer(house, ctx)),
-      notice: answer === null || name === undefined ? undefined : explainSignOutAnswer(answer.outcome, name),
-      back: returnTo === null ? undefined : { name: 'the app', url: returnTo },
+      notice: answer === null || name === undefined ? undefined : explainSignOutAnswer(answer.outcome, name, texts),
+      back: returnTo === null ? undefined : { name: signedOut.theApp, url: returnTo },
     });
   });
 
@@ -125,6 +157,14 @@ export function signInRoutes(house: House): void {
     const location = await connections.signOutUrl(upstream);
     return location === null ? showNotThere(house, ctx, upstream) : seeOther(ctx, location);
   });
+}
+
+function noticeOf(
+  done: string | undefined,
+  texts: Readonly<Record<string, string>>,
+): { tone: 'success'; text: string } | undefined {
+  const text = done !== undefined && Object.hasOwn(texts, done) ? texts[done] : undefined;
+  return text === undefined ? undefined : { tone: 'success', text };
 }
 
 /** A query parameter given once; repeated ones mean nothing. */

@@ -3,19 +3,22 @@ import { PassThrough } from 'node:stream';
 import type { Context } from 'koa';
 
 import type { SignedIn } from '../../oidc/browser-session.ts';
-import { describeDevice } from '../../oidc/device.ts';
+import { type Language, LANGUAGES } from '../../languages/languages.ts';
+import type { Texts } from '../../languages/en.ts';
 import {
-  actorText,
+  actorFor,
   ownerOf,
   readReceipt,
-  reasonText,
+  reasonFor,
   type Receipt,
   receiptJson,
   type ReceiptRow,
 } from '../../revocation/receipt.ts';
 import type { SignOutRecord, SignOutScope } from '../../store/records.ts';
 import { appName } from '../devices.ts';
+import { deviceWords } from '../device-words.ts';
 import { instant } from '../instants.ts';
+import { languageOf } from '../language.ts';
 import { Refusal } from '../refusal.ts';
 import type { ReceiptBodyView, ReceiptRow as RowView } from '../views.ts';
 import { type House, requireSignIn, show } from './house.ts';
@@ -38,12 +41,13 @@ export function signOutRoutes(house: House): void {
     if (allowed === null) return;
     const { receipt, reader } = allowed;
     const viewer = reader.username;
+    const language = languageOf(ctx);
     if (ctx.accepts('html', 'json') === 'json') {
       ctx.body = {
         ...receiptJson(receipt, house.config.issuer),
         done: receipt.done,
         lastTokenExpiresAt: receipt.lastTokenExpiresAt?.toISOString() ?? null,
-        devices: (await rowViews(house, receipt)).map(({ app, device, outcome, keepsAccess, at }) => ({
+        devices: (await rowViews(house, receipt, LANGUAGES.en)).map(({ app, device, outcome, keepsAccess, at }) => ({
           app,
           device,
           outcome,
@@ -54,10 +58,10 @@ export function signOutRoutes(house: House): void {
       return;
     }
     await show(house, ctx, 'receipt', {
-      title: 'Sign-out receipt',
+      title: language.texts.receipt.title,
       viewer: viewer === null ? undefined : { username: viewer },
       csrf: viewer === null ? undefined : house.csrf.token(ctx),
-      ...(await bodyOf(house, receipt, reader)),
+      ...(await bodyOf(house, receipt, reader, language)),
       refreshSeconds: receipt.done ? undefined : REFRESH_SECONDS,
       eventsUrl: `/sign-outs/${receipt.signOut.id}/events`,
       signInUrl: viewer === null ? '/sign-in' : undefined,
@@ -133,12 +137,14 @@ async function follow(
   { receipt: { signOut }, reader }: { readonly receipt: Receipt; readonly reader: Reader },
   stream: PassThrough,
 ): Promise<void> {
+  const language = languageOf(ctx);
   let last = '';
   for (let tick = 0; tick < STREAM_TICKS && !stream.destroyed && !house.stopping.aborted; tick++) {
     if (tick % TICKS_A_CHECK === 0 && !(await mayStillRead(house, ctx, signOut, reader.signedIn))) break;
     const receipt = await readReceipt(house.store, signOut.id);
     if (receipt === null) break;
-    const html = await house.views.render('receipt-body', await bodyOf(house, receipt, reader));
+    const body = await bodyOf(house, receipt, reader, language);
+    const html = await house.views.render('receipt-body', body, language);
     if (html !== last) stream.write(eventOf('receipt', html));
     last = html;
     if (receipt.done) {
@@ -169,18 +175,20 @@ function eventOf(name: string, data: string): string {
     .join('\n')}\n\n`;
 }
 
-async function bodyOf(house: House, receipt: Receipt, reader: Reader): Promise<ReceiptBodyView> {
+async function bodyOf(house: House, receipt: Receipt, reader: Reader, language: Language): Promise<ReceiptBodyView> {
   const { signOut, unlisted } = receipt;
+  const texts = language.texts.receipt;
+  const reason = reasonFor(signOut, reader.id);
   return {
-    headline: 'Access has ended',
-    endedAt: instant(signOut.at),
-    by: actorText(signOut, reader.id),
-    reason: reasonText(signOut, reader.id),
-    scope: await scopeWords(house, signOut.scope),
+    headline: texts.headline,
+    endedAt: instant(signOut.at, language),
+    by: texts.actors[actorFor(signOut, reader.id)],
+    reason: reason === null ? signOut.reason : texts.reasons[reason],
+    scope: await scopeWords(house, signOut.scope, texts),
     summary: summaryOf(receipt),
-    rows: await rowViews(house, receipt),
+    rows: await rowViews(house, receipt, language),
     moreRows: unlisted > 0 ? unlisted : undefined,
-    lastTokenExpiresAt: receipt.lastTokenExpiresAt === null ? undefined : instant(receipt.lastTokenExpiresAt),
+    lastTokenExpiresAt: receipt.lastTokenExpiresAt === null ? undefined : instant(receipt.lastTokenExpiresAt, language),
     done: receipt.done,
   };
 }
@@ -205,41 +213,13 @@ function summaryOf({ rows, unlisted, deliveries }: Receipt): ReceiptBodyView['su
   };
 }
 
-const OUTCOME_TEXTS: Record<ReceiptRow['outcome'], string> = {
-  told: 'Told at',
-  trying: 'Not reached yet. Trying again at',
-  refused: 'Told, and refused to listen. It finds out at its next request',
-  unreachable: 'Could not be reached. It finds out at its next request',
-  'not-applicable': 'Finds out at its next request',
-  waiting: 'Being told now',
-};
-
-const UNSENT_TEXTS: Record<NonNullable<ReceiptRow['unsent']>, string> = {
-  'address-refused': 'Its address may not be called from here. It finds out at its next request',
-  'client-gone': 'Takes no notices any more. It finds out at its next request',
-};
-
-/** Of an app that stays connected there is no next request at which it would find out. */
-const KEPT_TEXTS: Record<ReceiptRow['outcome'], string> = {
-  told: 'Keeps its offline access. Told at',
-  trying: 'Keeps its offline access. Not reached yet. Trying again at',
-  refused: 'Keeps its offline access. Told, and refused to listen',
-  unreachable: 'Keeps its offline access. Could not be reached',
-  'not-applicable': 'Keeps its offline access',
-  waiting: 'Keeps its offline access. Being told now',
-};
-
-const KEPT_UNSENT_TEXTS: Record<NonNullable<ReceiptRow['unsent']>, string> = {
-  'address-refused': 'Keeps its offline access. Its address may not be called from here',
-  'client-gone': 'Keeps its offline access. Takes no notices any more',
-};
-
-function outcomeText({ outcome, unsent, keepsAccess }: ReceiptRow): string {
-  const [texts, unsentTexts] = keepsAccess ? [KEPT_TEXTS, KEPT_UNSENT_TEXTS] : [OUTCOME_TEXTS, UNSENT_TEXTS];
-  return unsent === null ? texts[outcome] : unsentTexts[unsent];
+function outcomeText({ outcome, unsent, keepsAccess }: ReceiptRow, texts: Texts['receipt']): string {
+  const [told, untold] = keepsAccess ? [texts.kept, texts.keptUnsent] : [texts.outcomes, texts.unsent];
+  return unsent === null ? told[outcome] : untold[unsent];
 }
 
-function rowViews(house: House, { rows }: Receipt): Promise<RowView[]> {
+function rowViews(house: House, { rows }: Receipt, language: Language): Promise<RowView[]> {
+  const { texts } = language;
   return Promise.all(
     rows.map(async (row) => {
       const { clientId, device, outcome, keepsAccess, at } = row;
@@ -247,36 +227,33 @@ function rowViews(house: House, { rows }: Receipt): Promise<RowView[]> {
         app: await appName(house, clientId),
         device:
           device === null
-            ? 'Signed out since'
-            : describeDevice(house.devices.unseal(device.grantId, device.sealedDevice)),
+            ? texts.receipt.signedOutSince
+            : deviceWords(house.devices.unseal(device.grantId, device.sealedDevice), texts),
         outcome,
         keepsAccess,
-        text: outcomeText(row),
-        at: at === null || outcome === 'refused' || outcome === 'unreachable' ? undefined : instant(at),
+        text: outcomeText(row, texts.receipt),
+        at: at === null || outcome === 'refused' || outcome === 'unreachable' ? undefined : instant(at, language),
       };
     }),
   );
 }
 
-async function scopeWords(house: House, scope: SignOutScope): Promise<string> {
+async function scopeWords(house: House, scope: SignOutScope, { scopes }: Texts['receipt']): Promise<string> {
   switch (scope.kind) {
     case 'everyone':
-      return 'Everyone, on all devices';
+      return scopes.everyone;
     case 'client':
-      return `Everyone, at ${await appName(house, scope.clientId)}`;
+      return scopes.client(await appName(house, scope.clientId));
     case 'connection':
-      return `Everyone who signed in through ${scope.connectionId}`;
+      return scopes.connection(scope.connectionId);
     case 'identity':
-      return `Whatever you signed in to through ${scope.connectionId}`;
+      return scopes.identity(scope.connectionId);
     case 'upstream':
-      return `Whatever you signed in to through one session at ${scope.connectionId}`;
+      return scopes.upstream(scope.connectionId);
     case 'account':
-      return 'All devices';
     case 'account-except':
-      return 'All other devices';
     case 'device':
-      return 'One device';
     case 'browser':
-      return 'One browser, and the apps signed in through it';
+      return scopes[scope.kind];
   }
 }

@@ -8,8 +8,13 @@ import type { Slicing } from './slicing.ts';
 
 const tasks = {
   usage: async () => ownUsage(),
-  serveCurfew: async (order: { place: Place; port: number; cheapHashing: boolean; people: number }) =>
-    (await import('./curfew.ts')).serveCurfew(order),
+  serveCurfew: async (order: {
+    place: Place;
+    port: number;
+    cheapHashing: boolean;
+    people: number;
+    configuration?: Record<string, unknown>;
+  }) => (await import('./curfew.ts')).serveCurfew(order),
   serveMapProvider: async (order: { port: number }) => (await import('./map-provider.ts')).serveMapProvider(order),
   serveKoa: async (order: { port: number }) => (await import('./koa.ts')).serveKoa(order),
   sign: async (order: Slicing & { alg: 'ES256' | 'EdDSA' | 'RS256' }) => (await import('./signing.ts')).sign(order),

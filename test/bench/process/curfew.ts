@@ -8,13 +8,15 @@ export async function serveCurfew({
   port,
   cheapHashing,
   people,
+  configuration = {},
 }: {
   readonly place: Place;
   readonly port: number;
   readonly cheapHashing: boolean;
   readonly people: number;
+  readonly configuration?: Readonly<Record<string, unknown>>;
 }): Promise<null> {
-  const config = configure(place, { port });
+  const config = configure(place, { port, ...configuration });
   const log = createLog({ level: 'warn', destination: 'stderr' });
   const { core } = await startServer(
     cheapHashing ? { ...config, passwordHashing: CHEAP_HASHING } : config,
