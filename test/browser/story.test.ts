@@ -159,7 +159,7 @@ async function tell(setting: Setting): Promise<void> {
   await lumenOnPhone.sees('You were signed out. Sign in again.');
   await marqueeOnLaptop.sees('You were signed out. Sign in again.');
   await screen.sees('This TV was signed out.');
-  await shelf.sees('This media server was signed out and is waiting to be re-attached.');
+  await shelf.sees('Waiting to be re-attached by its owner');
   await shoot(lumenOnLaptop, '10-lumen-ended');
   await shoot(shelf, '10-server-ended');
   const newCode = await codeOf(tv, tvCode);
