@@ -23,6 +23,7 @@ export function overrideLibrary(provider: Provider, parts: ProviderParts): void 
   bindTokensToSessionsAlone(provider);
   rememberNewBrowsers(provider, parts);
   refuseBeforeSpending(provider);
+  findGrantBeforeSpending(provider);
   endSessionsThroughTheDoor(provider, parts);
   detectReplaysByInsert(provider, parts);
   recogniseReturningDevices(provider, parts);
@@ -158,6 +159,29 @@ function refuseBeforeSpending(provider: Provider): void {
     if (typeof asked === 'string' && !this.resourceIndicators.has(asked)) throw new errors.InvalidTarget();
     await consume.call(this);
   };
+}
+
+/**
+ * The library looks for the Grant of a device code after it has consumed the code. Whoever comes second has the Grant revoked,
+ * and whoever came first must not find it gone between being first and being served. As with authorization codes, it is found
+ * before.
+ */
+function findGrantBeforeSpending(provider: Provider): void {
+  const { DeviceCode, Grant } = provider;
+  const found = new WeakMap<object, InstanceType<typeof Grant>>();
+  const { consume } = DeviceCode.prototype;
+  DeviceCode.prototype.consume = async function (this: InstanceType<typeof DeviceCode>) {
+    const request = Provider.ctx?.oidc;
+    const grant = this.grantId === undefined ? undefined : await Grant.find(this.grantId, { ignoreExpiration: true });
+    if (request !== undefined && grant !== undefined) found.set(request, grant);
+    await consume.call(this);
+  };
+  const find = Grant.find.bind(Grant);
+  Grant.find = (async (id: string, options?: { ignoreExpiration?: boolean }) => {
+    const request = Provider.ctx?.oidc;
+    const grant = request === undefined ? undefined : found.get(request);
+    return grant?.jti === id ? grant : find(id, options);
+  }) as typeof Grant.find;
 }
 
 /** A device page shown after an error belongs to a browser that may have no Session yet: the library answers 500 there. */

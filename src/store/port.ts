@@ -241,7 +241,10 @@ export type ArtifactRepository = {
   find(key: Uint8Array, now: Date): Promise<FoundArtifact | null>;
   findByUid(model: string, uid: string, now: Date): Promise<FoundArtifact | null>;
   findByUserCode(userCode: string, now: Date): Promise<FoundArtifact | null>;
-  /** Compare-and-set: true for exactly one caller, and for none once it has expired or a stamp has stopped standing. */
+  /**
+   * Compare-and-set: true for exactly one caller, and for none once it has expired or a Sign-out has moved one of its stamps.
+   * A Grant that is revoked at the same moment because somebody came second does not take it from whoever came first.
+   */
   consume(key: Uint8Array, now: Date): Promise<boolean>;
   /** Leaves a tombstone until the row would have expired. */
   destroy(key: Uint8Array): Promise<void>;

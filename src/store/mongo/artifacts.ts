@@ -6,7 +6,7 @@ import { Types } from 'mongoose';
 
 import type { ArtifactRepository } from '../port.ts';
 import type { ArtifactRecord, FoundArtifact } from '../records.ts';
-import { allStand, presentEpochs } from '../standing.ts';
+import { allStand, anyMovedBySignOut, presentEpochs } from '../standing.ts';
 import { saveClientSession } from './client-sessions.ts';
 import { type Database, isDuplicateKey, type Models, trusted } from './database.ts';
 import type { ArtifactDocument } from './documents.ts';
@@ -41,14 +41,21 @@ export function artifactRepository(database: Database): ArtifactRepository {
       database.ask('find a device code', (models) => firstAlive(models, { userCode, ...unexpired(now) })),
     consume: (key, now) =>
       database.ask('consume an artifact', async (models) => {
-        // Consumed first and looked at after: one whose scope was signed out in between is of no use to anybody.
+        // Consumed first and looked at after: one whose scope was signed out in between is of no use to anybody. A Grant
+        // revoked in between was so by whoever found it consumed, which must not leave nobody served.
         const document = await models.artifacts
           .findOneAndUpdate(
             { _id: Buffer.from(key), consumedAt: null, ...unexpired(now) },
             { $set: { consumedAt: now } },
           )
           .lean<ArtifactDocument>();
-        return document !== null && (await alive(models, [document])).length === 1;
+        if (document === null) return false;
+        const stamps = stampsFrom(document.stamps);
+        const states = await scopeStates(
+          models,
+          document.stamps.map(({ key }) => key),
+        );
+        return !anyMovedBySignOut(stamps, states);
       }),
     destroy: (key) =>
       database.ask('destroy an artifact', async ({ artifacts }) => {
