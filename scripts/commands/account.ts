@@ -145,7 +145,10 @@ async function end(
     question: `${status === 'deleted' ? 'Delete' : 'Disable'} ${account.username}?`,
   });
   const signOut = await core.signOuts.prepare({ scope, reason: REASONS[status], actor: { kind: 'operator' } });
+  const forget = async () => (status === 'deleted' ? core.journal.forget(account.id) : undefined);
+  await forget();
   const set = await core.store.accounts.setStatus({ accountId: account.id, status, signOut });
+  await forget();
   if (set === 'unknown') throw new Refused(`${called(account)} was deleted meanwhile`, { exitCode: 1 });
   core.signOuts.written();
   const { exitCode } = await tellClients(house, signOut.id, wait);

@@ -1,7 +1,8 @@
 /**
  * What happened to whom, for the person themselves and for whoever has to find out later.
  *
- * Invariant: an event is written after the fact it tells of, and never changed; addresses, browsers and names in it are sealed.
+ * Invariant: an event is written after the fact it tells of, and never changed; addresses, browsers and names in it are sealed,
+ * and forgotten with whom they tell of.
  * An event that could not be written is a line in the log and never a reason to undo what happened. It refuses to know what
  * events mean to people: pages and mails have the words.
  */
@@ -60,6 +61,8 @@ export type Journal = {
     readonly actor?: Actor;
     readonly detail?: EventDetail;
   }): Promise<void>;
+  /** Forgets what happened to somebody who leaves. Before the account is deleted and after it: then nothing is left whenever. */
+  forget(accountId: string): Promise<void>;
   /** Newest first. */
   recent(accountId: string, limit: number): Promise<readonly Happened[]>;
 };
@@ -93,6 +96,7 @@ export function createJournal({
         log.error({ err, event: kind, account: accountId }, 'journal.not-written');
       }
     },
+    forget: (accountId) => store.forget(accountId),
     recent: async (accountId, limit) => (await store.eventsOf(accountId, { limit })).map(opened),
   };
 }

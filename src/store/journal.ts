@@ -1,5 +1,6 @@
 /**
- * What happened, as the store keeps it: part of the port. Written after the fact, never changed.
+ * What happened, as the store keeps it: part of the port. Written after the fact, never changed; forgotten with the person it
+ * happened to, and not before.
  */
 import type { Actor } from './records.ts';
 
@@ -23,4 +24,6 @@ export type JournalRepository = {
     accountId: string,
     page: { readonly after?: Pick<EventRecord, 'id' | 'at'> | undefined; readonly limit: number },
   ): Promise<readonly EventRecord[]>;
+  /** Forgets what happened to an account, for good. What happened to others stays, whoever did it. */
+  forget(accountId: string): Promise<void>;
 };

@@ -116,6 +116,7 @@ test('whoever leaves types their name, is erased, signed out everywhere, and tol
     password: null,
   });
   expect(await core.accounts.resolve('alice')).toBeNull();
+  expect(await core.journal.recent(alice.id, 50)).toEqual([]);
   expect(await player.refresh(tokens)).toEqual({ error: 'invalid_grant' });
   await settle();
   expect(ears.heard.map(({ client }) => client)).toEqual(['player']);

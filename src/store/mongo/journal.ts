@@ -19,6 +19,10 @@ export function journalRepository(database: Database): JournalRepository {
           .lean<EventDocument[]>();
         return found.map(eventFrom);
       }),
+    forget: (accountId) =>
+      database.ask('forget what happened to an account', async ({ events }) => {
+        await events.deleteMany({ accountId });
+      }),
   };
 }
 

@@ -36,6 +36,10 @@ export function journalRepository(database: Database): JournalRepository {
           )
           .map(eventFrom);
       }),
+    forget: (accountId) =>
+      database.write('forget what happened to an account', () => {
+        database.run('DELETE FROM events WHERE account_id = ?', accountId);
+      }),
   };
 }
 

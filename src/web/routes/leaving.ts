@@ -2,7 +2,8 @@
  * Taking one's data along, and leaving.
  *
  * Invariant: both need somebody who has just proved who they are. What is handed out is everything that is known about the
- * person, and nothing that opens a door. An account is erased in the same write that ends its access, and every app is told.
+ * person, and nothing that opens a door. An account is erased in the same write that ends its access, what
+ * happened to it is forgotten, and every app is told.
  */
 import type { Context } from 'koa';
 
@@ -94,9 +95,12 @@ async function deleteAccount(house: House, ctx: Context, person: Person, fields:
     reason: REASONS.deleted,
     actor: { kind: 'account', accountId },
   });
+  await house.journal.forget(accountId);
   if ((await house.store.accounts.setStatus({ accountId, status: 'deleted', signOut })) === 'unknown') {
     throw new Refusal(409);
   }
+  // Whatever was written in between as well.
+  await house.journal.forget(accountId);
   house.signOuts.written();
   house.metrics.signedOut('account');
   house.log.info({ account: accountId, signOut: signOut.id }, 'account.deleted');

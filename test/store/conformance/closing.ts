@@ -166,6 +166,7 @@ const questions = (store: Store) => {
     journal: {
       append: () => journal.append([event('one')]),
       eventsOf: () => journal.eventsOf('alice', page),
+      forget: () => journal.forget('alice'),
     } satisfies Asked<Store['journal']>,
     transfer: {
       rows: () => transfer.rows('accounts', { limit: 1, aliveAt: start }),

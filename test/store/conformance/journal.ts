@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import type { EventRecord } from '../../../src/store/journal.ts';
 import type { Store } from '../../../src/store/port.ts';
 import type { Actor } from '../../../src/store/records.ts';
-import { at, event, year } from '../../support/records.ts';
+import { at, event, start, year } from '../../support/records.ts';
 import type { StoreTest } from '../conformance.ts';
 import { atOnce, ids, populate, sweepAll } from './together.ts';
 
@@ -114,7 +114,25 @@ export function journalConformance(test: StoreTest): void {
     });
   });
 
-  test('outlives its account, and every sweep', async ({ store, other }) => {
+  test('is forgotten with the person it happened to, and with nobody else', async ({ store, other }) => {
+    await populate(store);
+    const byAlice = { kind: 'account', accountId: 'alice' } as const;
+    await store.journal.append([
+      event('one'),
+      event('two'),
+      event('of-bob', { accountId: 'bob', actor: byAlice }),
+      event('of-nobody', { accountId: null, actor: byAlice }),
+    ]);
+    await store.journal.forget('alice');
+    await other.journal.forget('alice');
+    for (const nobody of ['nobody', '', 'null', 'Bob']) await store.journal.forget(nobody);
+    expect(await other.journal.eventsOf('alice', { limit: 5 })).toEqual([]);
+    expect(ids(await other.journal.eventsOf('bob', { limit: 5 }))).toEqual(['of-bob']);
+    const kept = await other.transfer.rows('events', { limit: 9, aliveAt: start });
+    expect(ids(kept).toSorted()).toEqual(['of-bob', 'of-nobody']);
+  });
+
+  test('outlives its account until it is forgotten, and every sweep', async ({ store, other }) => {
     await populate(store);
     await store.journal.append([event('one')]);
     await store.accounts.setStatus({ accountId: 'alice', status: 'deleted' });

@@ -269,6 +269,7 @@ const tableFor = (rows: number): Table => ({
       ['person-2', { after: happened(rows / 4 + 2), limit: 20 }],
       ['nobody', { limit: 20 }],
     ],
+    forget: [['person-3'], ['nobody']],
   },
   store: {
     ping: [[]],
