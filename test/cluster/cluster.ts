@@ -64,7 +64,8 @@ export type Cluster<Own extends Line = Line> = {
   stop(): Promise<void>;
 };
 
-const SETTLED_WITHIN_MS = 20_000;
+/** Whoever is killed with a lease in hand keeps it for a minute. */
+const SETTLED_WITHIN_MS = 75_000;
 let nth = 0;
 
 export async function cluster<Own extends Line>(options: ClusterOptions<Own>): Promise<Cluster<Own>> {
