@@ -6,8 +6,11 @@
  *
  * Faults are thrown as StoreUnavailable; expected refusals are values.
  */
+import type { CohortRepository } from './cohorts.ts';
 import type { CredentialRepository } from './credentials.ts';
+import type { IncidentRepository } from './incidents.ts';
 import type { JournalRepository } from './journal.ts';
+import type { LeaseRepository } from './leases.ts';
 import type { OutboxRepository } from './outbox.ts';
 import type {
   AccountIdentifiers,
@@ -28,6 +31,7 @@ import type {
   Stamps,
   ThrottleRecord,
 } from './records.ts';
+import type { SealRepository } from './seals.ts';
 import type { Kind, RowOf, RowPage } from './transfer.ts';
 
 /** The store could not answer, or could not make a write durable. Nothing may be concluded from it but "not now". */
@@ -51,6 +55,10 @@ export type Store = {
   readonly deliveries: DeliveryRepository;
   readonly outbox: OutboxRepository;
   readonly journal: JournalRepository;
+  readonly cohorts: CohortRepository;
+  readonly incidents: IncidentRepository;
+  readonly leases: LeaseRepository;
+  readonly seals: SealRepository;
   readonly transfer: TransferRepository;
   /** Resolves when a read and a durable write both work. */
   ping(): Promise<void>;
@@ -60,8 +68,8 @@ export type Store = {
    * Deletes what nobody needs any more, at most `limit` rows of each kind at a time: artifacts that have expired; a
    * Sign-out over 90 days old, complete and with every Delivery delivered, with all it ended and delivered; Grants and
    * browser Sessions raised over 800 days ago, when no Sign-out of them is pending and nothing is left that bears them;
-   * mails sent, and those that could not be, queued over 90 days ago. Whoever has not ended or was not told stays, however
-   * old, and so does every other raised scope.
+   * mails sent, and those that could not be, queued over 90 days ago; an incident opened over 400 days ago, with whom it was
+   * about. Whoever has not ended or was not told stays, however old, and so does every other raised scope.
    */
   sweep(options: { readonly now: Date; readonly limit: number }): Promise<Swept>;
   close(): Promise<void>;
@@ -154,6 +162,8 @@ export type AccountRepository = CredentialRepository & {
     readonly signOut?: SignOutRequest;
   }): Promise<'set' | 'unknown'>;
   setLocale(change: { readonly accountId: string; readonly locale: string }): Promise<void>;
+  /** The later of the present and the given instant. */
+  noteSignIn(signIn: { readonly accountId: string; readonly at: Date }): Promise<void>;
 
   /** The account that this Identity may sign in, whatever its status. */
   findByIdentity(
@@ -222,6 +232,8 @@ export type CatalogueRepository = {
 
   /** A fact kept once: resolves to the value that stands, which is the first one ever offered. */
   settle(fact: string, value: string): Promise<string>;
+  /** Compare-and-set: another value for a fact, which was `from`, null for not there; false when it is another by now. */
+  changeFact(change: { readonly fact: string; readonly from: string | null; readonly to: string }): Promise<boolean>;
   fact(fact: string): Promise<string | null>;
 };
 

@@ -86,6 +86,8 @@ export type AccountRecord = {
   readonly emailVerifiedAt: Date | null;
   /** The language to write to the person in (BCP 47); null when it is not known. */
   readonly locale: string | null;
+  /** When somebody last proved to be this person; null when nobody did since that is noted. */
+  readonly lastSignedInAt: Date | null;
   readonly createdAt: Date;
 };
 

@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto';
 
 import type { CredentialRecord } from './credentials.ts';
+import type { IncidentRecord } from './incidents.ts';
 import type { EventRecord } from './journal.ts';
 import type { MailRecord } from './outbox.ts';
 import type {
@@ -75,6 +76,13 @@ export type RowOf = {
     readonly fence: number;
   };
   readonly events: EventRecord;
+  readonly incidents: IncidentRecord;
+  readonly incidentMembers: {
+    /** The id of the incident, a hyphen, and that of the account. */
+    readonly id: string;
+    readonly incidentId: string;
+    readonly accountId: string;
+  };
   readonly artifacts: {
     /** The key in hexadecimal. */
     readonly id: string;
@@ -122,6 +130,8 @@ export const KINDS = [
   'deliveries',
   'mails',
   'events',
+  'incidents',
+  'incidentMembers',
   'artifacts',
   'failures',
   'attempts',

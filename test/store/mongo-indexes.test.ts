@@ -35,7 +35,7 @@ const wanted = Object.fromEntries(
     .sort(([a], [b]) => (a < b ? -1 : 1)),
 );
 /** Of collections that need no others, and so are made when something is first kept there. */
-const FIRST_USED = ['facts._id_', 'house._id_', 'signing_keys._id_'];
+const FIRST_USED = ['facts._id_', 'house._id_', 'incident_members._id_', 'leases._id_', 'signing_keys._id_'];
 
 const withoutFirstUsed = (indexes: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(indexes).filter(([name]) => !FIRST_USED.includes(name)));

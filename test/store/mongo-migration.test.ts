@@ -6,12 +6,27 @@ import { describe, expect, test } from 'vitest';
 
 import { migrateMongoStore, openMongoStore } from '../../src/store/mongo/open.ts';
 import { StoreUnusable } from '../../src/store/port.ts';
-import { account, at, credential, identifiers, identity, mail, start } from '../support/records.ts';
+import {
+  account,
+  artifact,
+  at,
+  clientSession,
+  credential,
+  identifiers,
+  identity,
+  mail,
+  start,
+} from '../support/records.ts';
 import { type Fresh, freshDatabase } from '../support/mongodb/fresh.ts';
 
 /** What has come since, as a migration names it. */
 const MADE = [
+  'client_sessions.endedAt_1_clientId_1_accountId_1',
+  'client_sessions.endedAt_1_connectionId_1_accountId_1',
   'events.accountId_1_at_-1__id_-1',
+  'events.seq_1',
+  'events.unchained_1',
+  'incidents.openedAt_-1__id_1',
   'mails.accountId_1__id_1',
   'mails.claim_1',
   'mails.status_1__id_1',
@@ -19,6 +34,7 @@ const MADE = [
   'mails.status_1_leaseUntil_1_nextAttemptAt_1',
   'mails.status_1_nextAttemptAt_1',
   'scopes.account.credentials.id_1',
+  'scopes.account.identities.connectionId_1',
 ];
 
 const { accountId: _accountId, ...linked } = identity('subject', 'alice');
@@ -65,6 +81,15 @@ const DOCUMENTS = [
   },
 ];
 
+/** What schema 3 came with, taken away. */
+async function withoutIncidents({ db }: Fresh): Promise<void> {
+  await db.dropCollection('incidents');
+  await db.collection('scopes').dropIndex('account.identities.connectionId_1');
+  for (const field of ['clientId', 'connectionId']) {
+    await db.collection('client_sessions').dropIndex(`endedAt_1_${field}_1_accountId_1`);
+  }
+}
+
 /** A database as the program of schema 1 left it: without what has come since. */
 async function former(): Promise<Fresh> {
   const fresh = await freshDatabase();
@@ -72,6 +97,7 @@ async function former(): Promise<Fresh> {
   await store.close();
   for (const name of ['mails', 'events']) await fresh.db.dropCollection(name);
   await fresh.db.collection('scopes').dropIndex('account.credentials.id_1');
+  await withoutIncidents(fresh);
   await fresh.collection('scopes').insertMany(DOCUMENTS as never[]);
   await fresh.collection('house').updateOne({ _id: 'schema' }, { $set: { version: 1 } });
   return fresh;
@@ -90,7 +116,7 @@ describe('a database of schema 1', () => {
     const fresh = await former();
     const refusal = await openMongoStore(fresh.address).catch((fault: unknown) => fault);
     expect(refusal).toBeInstanceOf(StoreUnusable);
-    expect((refusal as Error).message).toMatch(/has schema 1, and this program needs 2.*store migrate/);
+    expect((refusal as Error).message).toMatch(/has schema 1, and this program needs 3.*store migrate/);
     expect(await scopes(fresh)).toEqual(DOCUMENTS);
     expect(await fresh.db.listCollections({ name: 'mails' }).toArray()).toEqual([]);
   });
@@ -98,13 +124,13 @@ describe('a database of schema 1', () => {
   test('is given the indexes that have come since, and no document is touched', async () => {
     const fresh = await former();
     const { from, to, indexes } = await migrateMongoStore(fresh.address);
-    expect({ from, to }).toEqual({ from: 1, to: 2 });
+    expect({ from, to }).toEqual({ from: 1, to: 3 });
     const made = indexes.filter(({ status }) => status === 'made');
     expect(made.map(({ collection, index }) => `${collection}.${index}`).sort()).toEqual(MADE);
     expect(await scopes(fresh)).toEqual(DOCUMENTS);
-    expect(await migrateMongoStore(fresh.address)).toMatchObject({ from: 2, to: 2 });
+    expect(await migrateMongoStore(fresh.address)).toMatchObject({ from: 3, to: 3 });
     const store = await fresh.open();
-    expect(await store.inspect?.()).toMatchObject({ schema: 2, faults: [] });
+    expect(await store.inspect?.()).toMatchObject({ schema: 3, faults: [] });
   });
 
   test('reads as if nothing of it had been asked, demanded or added', async () => {
@@ -157,6 +183,32 @@ describe('a database of schema 1', () => {
     expect(await fresh.collection('scopes').findOne({ _id: 'account:alice' })).toMatchObject(around);
     expect(await store.outbox.enqueue([mail('one')])).toBe(1);
   });
+});
+
+test('a database of schema 2 knows who is signed in where, as soon as it is migrated', async () => {
+  const fresh = await freshDatabase();
+  const store = await fresh.open();
+  await store.accounts.insert(account('alice'), identifiers('alice'), identity('subject', 'alice'));
+  await store.artifacts.save(artifact('code'), clientSession('grant'));
+  await store.outbox.enqueue([mail('one')]);
+  await store.close();
+  await withoutIncidents(fresh);
+  // As schema 2 wrote an account.
+  await fresh.collection('scopes').updateOne({ _id: 'account:alice' }, { $unset: { 'account.lastSignedInAt': 1 } });
+  await fresh.collection('house').updateOne({ _id: 'schema' }, { $set: { version: 2 } });
+  const refusal = await openMongoStore(fresh.address).catch((fault: unknown) => fault);
+  expect(refusal).toBeInstanceOf(StoreUnusable);
+  expect(await migrateMongoStore(fresh.address)).toMatchObject({ from: 2, to: 3 });
+  const again = await fresh.open();
+  const alice = account('alice');
+  for (const condition of [{ clientId: 'player' }, { connectionId: 'corp' }, { signedInBefore: start }]) {
+    expect(await again.cohorts.matching(condition, { limit: 5 })).toEqual([alice]);
+  }
+  expect(await again.cohorts.matching({ signedInAfter: at(-1e9) }, { limit: 5 })).toEqual([]);
+  await again.accounts.noteSignIn({ accountId: 'alice', at: at(5) });
+  expect(await again.accounts.find('alice')).toEqual({ ...alice, lastSignedInAt: at(5) });
+  expect(await again.outbox.find('one')).toEqual(mail('one'));
+  expect((await again.inspect?.())?.faults).toEqual([]);
 });
 
 test('whoever has no credential any more is kept as one who never had any', async () => {

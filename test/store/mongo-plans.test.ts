@@ -7,6 +7,7 @@ import type { mongo } from 'mongoose';
 
 import type { Store } from '../../src/store/port.ts';
 import { COLLECTIONS } from '../../src/store/mongo/schemas.ts';
+import { at } from '../support/records.ts';
 import { type Call, callsFor } from '../support/mongodb/calls.ts';
 import { fill } from '../support/mongodb/filled.ts';
 import { type Fresh, freshDatabase } from '../support/mongodb/fresh.ts';
@@ -19,14 +20,22 @@ const MAY_LOOK_AT_MUCH: Readonly<Record<string, string>> = {
   inspect: 'an operator asked for it: reads every collection once',
   'accounts.count': 'an operator asked for it, or a dry run: counts what is there',
   'revocations.reach': 'a dry run: counts whom a sign-out would reach',
+  [`cohorts.matching {"signedInAfter":"${at(-1).toISOString()}"}`]: 'walks along the accounts until a page is full',
+  'cohorts.count': 'a dry run: counts who is there',
+  'cohorts.reach': 'a dry run: counts whom an incident would reach',
+  'incidents.countMembers': 'counts along an index',
+  'incidents.progress': 'counts along an index',
+  'incidents.deliveriesByClient': 'a report: counts what an incident owed',
+  'incidents.timeline': 'a report: counts what an incident owed',
   'deliveries.counts': 'counts along an index',
   'outbox.counts': 'counts along an index',
+  'seals.count': 'an operator asked for it: counts everything that is sealed',
   'catalogue.listSigningKeys': 'reads all of them: two or three',
   'deliveries.list {"accountId":"person-7"}': 'an operator’s list: walks along the ids until a page is full',
 };
 
 const nameOf = ({ method, given }: Call): string => {
-  if (method !== 'deliveries.list' && method !== 'outbox.list') return method;
+  if (!['deliveries.list', 'outbox.list', 'cohorts.matching'].includes(method)) return method;
   const [{ page: _page, ...filter }] = given as [Record<string, unknown>];
   return `${method} ${JSON.stringify(filter)}`;
 };

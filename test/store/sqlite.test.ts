@@ -292,7 +292,15 @@ describe('SQLite', () => {
     });
 
     /** Takes the file back to where the step before the present one left it. */
-    const UNDO_4 = `
+    const UNDO_5 = `
+      DROP INDEX events_unchained; DROP INDEX events_seq; ALTER TABLE events DROP COLUMN hash;
+      ALTER TABLE events DROP COLUMN seq; ALTER TABLE events DROP COLUMN commitment;
+      ALTER TABLE events DROP COLUMN facts; ALTER TABLE events DROP COLUMN outcome;
+      CREATE INDEX scopes_pending ON scopes (key) WHERE pending <> '[]'; DROP INDEX sign_outs_pending;
+      DROP INDEX client_sessions_connection_account; DROP INDEX client_sessions_client_account;
+      DROP TABLE incident_members; DROP TABLE incidents; DROP TABLE leases; DROP INDEX identities_connection;
+      ALTER TABLE accounts DROP COLUMN last_signed_in_at; PRAGMA user_version = 4;`;
+    const UNDO_4 = `${UNDO_5}
       DROP TABLE credentials; DROP TABLE mails; DROP TABLE events;
       ALTER TABLE accounts DROP COLUMN password_reset_required_at; ALTER TABLE accounts DROP COLUMN email_verified_at;
       ALTER TABLE accounts DROP COLUMN locale; PRAGMA user_version = 3;`;
@@ -300,6 +308,33 @@ describe('SQLite', () => {
       look((database) =>
         database.prepare("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' ORDER BY name").all(),
       );
+
+    test('the fourth number is brought up to date, and knows who is signed in where and what is still pending', async () => {
+      const store = await open();
+      await store.accounts.insert(account('alice'), identifiers('alice'));
+      await store.accounts.linkIdentity(identity('corp:1', 'alice'));
+      await store.artifacts.save(artifact('code'), clientSession('grant'));
+      const signOut = await store.revocations.signOut(signOutOf('one', 'client:tv'));
+      await store.journal.append([event('one')]);
+      await store.outbox.enqueue([mail('one')]);
+      await store.close();
+      const present = schema();
+      look((database) => database.exec(UNDO_5));
+      expect(schema()).not.toEqual(present);
+      const again = await open();
+      expect(schema()).toEqual(present);
+      const alice = account('alice');
+      for (const condition of [{ clientId: 'player' }, { connectionId: 'corp' }, { signedInBefore: start }]) {
+        expect(await again.cohorts.matching(condition, { limit: 5 })).toEqual([alice]);
+      }
+      expect(await again.revocations.pendingSignOuts(5)).toEqual([signOut]);
+      expect(await again.journal.eventsOf('alice', { limit: 5 })).toEqual([event('one', { commitment: '' })]);
+      expect(await again.outbox.find('one')).toEqual(mail('one'));
+      await again.accounts.noteSignIn({ accountId: 'alice', at: at(5) });
+      expect(await again.accounts.find('alice')).toEqual({ ...alice, lastSignedInAt: at(5) });
+      expect(await again.incidents.open({ id: 'inc_1', openedAt: start, state: '{}' })).toBe(true);
+      expect(await again.leases.hold({ name: 'work', holder: 'me', now: start, leaseUntil: at(9) })).toBe(true);
+    });
 
     test('the third number is brought up to date, and knows of its people what it knew', async () => {
       const store = await open();

@@ -37,7 +37,8 @@ const BACKGROUND = new Set([
   'revocations.completeSignOut',
 ]);
 
-export function createGates(): Gates {
+/** `counts`: whether a call is made, right now, by the one that is to be held. */
+export function createGates(counts: (call: Call) => boolean = inRequest): Gates {
   type Armed = {
     readonly at: (call: Call, index: number) => boolean;
     readonly side: Side;
@@ -48,7 +49,7 @@ export function createGates(): Gates {
 
   const through = async (call: Call, work: () => Promise<unknown>): Promise<unknown> => {
     const gate = armed;
-    if (gate === undefined || BACKGROUND.has(call.method) || call.method.startsWith('deliveries.') || !inRequest())
+    if (gate === undefined || BACKGROUND.has(call.method) || call.method.startsWith('deliveries.') || !counts(call))
       return work();
     const index = gate.calls.push(call) - 1;
     const holds = gate.at(call, index);
@@ -78,6 +79,9 @@ export function createGates(): Gates {
       artifacts: gated('artifacts', store.artifacts),
       revocations: gated('revocations', store.revocations),
       deliveries: gated('deliveries', store.deliveries),
+      cohorts: gated('cohorts', store.cohorts),
+      incidents: gated('incidents', store.incidents),
+      seals: gated('seals', store.seals),
     }),
     set(at, side = 'before') {
       const reached = Promise.withResolvers<Call>();

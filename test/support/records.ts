@@ -45,6 +45,7 @@ export const account = (id: string, overrides: Partial<AccountRecord> = {}): Acc
   passwordResetRequiredAt: null,
   emailVerifiedAt: null,
   locale: null,
+  lastSignedInAt: null,
   createdAt: start,
   ...overrides,
 });
@@ -239,7 +240,12 @@ export const event = (id: string, overrides: Partial<EventRecord> = {}): EventRe
   kind: 'password.changed',
   accountId: 'alice',
   actor: { kind: 'account', accountId: 'alice' },
+  outcome: 'done',
+  facts: '{}',
+  commitment: `commitment:${id}`,
   sealed: `sealed:event:${id}`,
+  seq: null,
+  hash: null,
   ...overrides,
 });
 

@@ -40,6 +40,7 @@ export function erased({ createdAt }: AccountFields): AccountFields {
     passwordResetRequiredAt: null,
     emailVerifiedAt: null,
     locale: null,
+    lastSignedInAt: null,
     createdAt,
   };
 }
@@ -60,13 +61,14 @@ export function accountFrom(document: Pick<ScopeDocument, '_id' | 'account'> | n
   };
 }
 
-/** What schema 1 did not know: null where it wrote the account and nobody has changed it since. */
+/** What schemas 1 and 2 did not know: null where it wrote the account and nobody has changed it since. */
 export function laterFields({
   passwordResetRequiredAt = null,
   emailVerifiedAt = null,
   locale = null,
-}: Pick<AccountFields, 'passwordResetRequiredAt' | 'emailVerifiedAt' | 'locale'>) {
-  return { passwordResetRequiredAt, emailVerifiedAt, locale };
+  lastSignedInAt = null,
+}: Pick<AccountFields, 'passwordResetRequiredAt' | 'emailVerifiedAt' | 'locale' | 'lastSignedInAt'>) {
+  return { passwordResetRequiredAt, emailVerifiedAt, locale, lastSignedInAt };
 }
 
 /** One where both are the same: an index that is unique knows no other account by it. */

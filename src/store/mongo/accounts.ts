@@ -117,6 +117,14 @@ export function accountRepository(database: Database): AccountRepository {
         );
       }),
 
+    noteSignIn: ({ accountId, at }) =>
+      database.ask('note a sign-in', async ({ scopes }) => {
+        await scopes.updateOne(
+          { _id: keyOf(accountId), 'account.status': trusted({ $in: LIVING }) },
+          { $max: { 'account.lastSignedInAt': at }, $inc: { revision: 1 } },
+        );
+      }),
+
     ...identityMethods(database),
     ...credentialMethods(database),
 

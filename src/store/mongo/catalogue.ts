@@ -138,6 +138,18 @@ export function catalogueRepository(database: Database): CatalogueRepository {
           return standing?.value ?? value;
         }
       }),
+    changeFact: ({ fact, from, to }) =>
+      database.ask('change a fact', async ({ facts }) => {
+        if (from !== null)
+          return (await facts.updateOne({ _id: fact, value: from }, { $set: { value: to } })).matchedCount === 1;
+        try {
+          await facts.create([{ _id: fact, value: to }]);
+          return true;
+        } catch (fault) {
+          if (isDuplicateKey(fault)) return false;
+          throw fault;
+        }
+      }),
     fact: (fact) =>
       database.ask(
         'read a fact',

@@ -18,6 +18,9 @@ import type {
   FactDocument,
   FailureDocument,
   HouseDocument,
+  IncidentDocument,
+  IncidentMemberDocument,
+  LeaseDocument,
   MailDocument,
   ScopeDocument,
   SignOutDocument,
@@ -62,6 +65,9 @@ export type Models = {
   readonly signingKeys: Model<SigningKeyDocument>;
   readonly failures: Model<FailureDocument>;
   readonly attempts: Model<AttemptDocument>;
+  readonly incidents: Model<IncidentDocument>;
+  readonly incidentMembers: Model<IncidentMemberDocument>;
+  readonly leases: Model<LeaseDocument>;
   readonly facts: Model<FactDocument>;
   readonly house: Model<HouseDocument>;
 };
@@ -130,6 +136,9 @@ export async function connect({ url, password }: MongoAddress): Promise<Database
     signingKeys: model('signingKeys'),
     failures: model('failures'),
     attempts: model('attempts'),
+    incidents: model('incidents'),
+    incidentMembers: model('incidentMembers'),
+    leases: model('leases'),
     facts: model('facts'),
     house: model('house'),
   };

@@ -3,6 +3,7 @@
  * what a field means; how it is found is said there.
  */
 import type { CredentialRecord } from '../credentials.ts';
+import type { IncidentRecord } from '../incidents.ts';
 import type { EventRecord } from '../journal.ts';
 import type { MailRecord } from '../outbox.ts';
 import type {
@@ -41,6 +42,8 @@ export type AccountFields = {
   readonly passwordResetRequiredAt?: Date | null;
   readonly emailVerifiedAt?: Date | null;
   readonly locale?: string | null;
+  /** Not there in what schema 2 wrote, either. */
+  readonly lastSignedInAt?: Date | null;
   readonly createdAt: Date;
   /** Blind indexes; gone with a deleted account. */
   readonly identifiers?: readonly string[];
@@ -122,7 +125,17 @@ export type LeasedDocument = {
 
 export type DeliveryDocument = LeasedDocument & Omit<DeliveryRecord, 'id'>;
 export type MailDocument = LeasedDocument & Omit<MailRecord, 'id'>;
-export type EventDocument = Omit<EventRecord, 'id'> & { readonly _id: string };
+/** What schema 2 wrote has none of what may be missing here. */
+export type EventDocument = Omit<EventRecord, 'id' | 'outcome' | 'facts' | 'commitment' | 'seq' | 'hash'> & {
+  readonly _id: string;
+  readonly outcome?: string;
+  readonly facts?: string;
+  readonly commitment?: string;
+  readonly seq?: number;
+  readonly hash?: string;
+  /** The instant and the id, while it has no place in the chain: only these are chained, in this order. */
+  readonly unchained?: string;
+};
 
 export type SigningKeyDocument = Omit<SigningKeyRecord, 'kid'> & { readonly _id: string };
 export type FailureDocument = {
@@ -137,6 +150,19 @@ export type AttemptDocument = {
   readonly attempts: number;
   readonly expiresAt: Date;
 };
+export type IncidentDocument = Omit<IncidentRecord, 'id'> & { readonly _id: string };
+/** The id is that of the incident, a hyphen and that of the account: in its order they lie together and ascend. */
+export type IncidentMemberDocument = { readonly _id: string; readonly incidentId: string; readonly accountId: string };
+/** One that nobody holds is not there, or has ended. */
+export type LeaseDocument = { readonly _id: string; readonly holder: string; readonly leaseUntil: Date };
 export type FactDocument = { readonly _id: string; readonly value: string };
-/** What the engine notes of itself: the schema it was migrated to, and how often it answered a ping. */
-export type HouseDocument = { readonly _id: string; readonly version?: number; readonly answered?: number };
+/** What the engine notes of itself: the schema it was migrated to, how often it answered a ping, where the chain of events ends. */
+export type HouseDocument = {
+  readonly _id: string;
+  readonly version?: number;
+  readonly answered?: number;
+  readonly seq?: number;
+  readonly hash?: string;
+  /** JSON: the places that were given with this end; null once they are on their events. */
+  readonly links?: string | null;
+};

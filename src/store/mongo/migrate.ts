@@ -9,14 +9,15 @@ import { StoreUnavailable, StoreUnusable } from '../port.ts';
 import { refuseUnfitServer } from './compatibility.ts';
 import type { Database } from './database.ts';
 import type { HouseDocument } from './documents.ts';
+import { markUnchained } from './journal.ts';
 import { type Collection, COLLECTIONS } from './schemas.ts';
 
 /**
- * The schema this program writes. 2 came with Credentials, mails and events: documents of 1 lack some fields and are read as if
- * those were null, so that what a migration does is make indexes; a program that knows 1 alone would refuse what 2 writes, and
- * must not begin.
+ * The schema this program writes. 2 came with Credentials, mails and events, 3 with incidents: documents of earlier ones lack
+ * some fields and are read as if those were null, so that what a migration does is make indexes; a program that knows an
+ * earlier one alone would refuse what this one writes, and must not begin.
  */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /**
  * How long the server leaves alone what has expired. Its clock may be ahead of ours, and what it deletes early is a sign-in
@@ -52,6 +53,7 @@ export async function migrate(database: Database): Promise<Migration> {
     indexes.push(...made.indexes);
     serverDeletesExpired &&= made.serverDeletesExpired;
   }
+  await database.askPatiently('mark events that are not chained', markUnchained);
   await database.askPatiently('note the schema', ({ house }) =>
     house.updateOne({ _id: 'schema' }, { $max: { version: SCHEMA_VERSION } }, { upsert: true }),
   );

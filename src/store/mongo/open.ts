@@ -7,13 +7,17 @@ import type { Store, StoreReader } from '../port.ts';
 import { accountRepository } from './accounts.ts';
 import { artifactRepository } from './artifacts.ts';
 import { catalogueRepository } from './catalogue.ts';
+import { cohortRepository } from './cohorts.ts';
 import { connect, type Database, type MongoAddress, openingFault } from './database.ts';
 import { deliveryRepository } from './deliveries.ts';
+import { leaseRepository } from './held-leases.ts';
+import { incidentRepository } from './incidents.ts';
 import { inspect } from './inspect.ts';
 import { journalRepository } from './journal.ts';
 import { checkSchema, migrate, type Migration, serverDeletesExpired } from './migrate.ts';
 import { outboxRepository } from './outbox.ts';
 import { revocationRepository } from './revocations.ts';
+import { sealRepository } from './seals.ts';
 import { createSweeper } from './sweep.ts';
 import { transferReader, transferRepository } from './transfer.ts';
 
@@ -82,6 +86,10 @@ function storeOn(database: Database, options: { readonly serverDeletesExpired: b
     deliveries: deliveryRepository(database),
     outbox: outboxRepository(database),
     journal: journalRepository(database),
+    cohorts: cohortRepository(database),
+    incidents: incidentRepository(database),
+    leases: leaseRepository(database),
+    seals: sealRepository(database),
     transfer: transferRepository(database),
     ping: () =>
       database.ask('answer a ping', async ({ house }) => {

@@ -64,6 +64,7 @@ export const account = new Schema(
     passwordResetRequiredAt: instantOrNull,
     emailVerifiedAt: instantOrNull,
     locale: textOrNull,
+    lastSignedInAt: instantOrNull,
     createdAt: instant,
     identifiers: { type: [String], default: undefined },
     identities: { type: [identity], default: undefined },

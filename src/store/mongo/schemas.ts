@@ -58,6 +58,7 @@ export const COLLECTIONS = {
       [{ 'account.identifiers': 1 }, { unique: true, sparse: true }],
       [{ 'account.identities.subject': 1 }, { unique: true, sparse: true }],
       [{ 'account.credentials.id': 1 }, { unique: true, sparse: true }],
+      [{ 'account.identities.connectionId': 1 }, { sparse: true }],
       [{ 'pending.at': 1 }, { sparse: true }],
       [{ 'pending.id': 1 }, { sparse: true }],
       // One field: a sparse index over several holds every document that has any of them.
@@ -130,6 +131,9 @@ export const COLLECTIONS = {
       [{ endedAt: 1, clientId: 1, _id: 1 }, {}],
       [{ endedAt: 1, connectionId: 1, _id: 1 }, {}],
       [{ endedAt: 1, sessionUid: 1, _id: 1 }, {}],
+      // In the order of the accounts: who is signed in there, or through that.
+      [{ endedAt: 1, clientId: 1, accountId: 1 }, {}],
+      [{ endedAt: 1, connectionId: 1, accountId: 1 }, {}],
       [{ endedBy: 1, _id: 1 }, {}],
       [{ endedBy: 1, accountId: 1 }, {}],
       [{ endedBy: 1, clientId: 1 }, {}],
@@ -193,8 +197,18 @@ export const COLLECTIONS = {
       accountId: textOrNull,
       actor: { type: actor, required: true },
       sealed: text,
+      outcome: String,
+      facts: String,
+      commitment: String,
+      seq: Number,
+      hash: String,
+      unchained: String,
     }),
-    indexes: [[{ accountId: 1, at: -1, _id: -1 }, {}]],
+    indexes: [
+      [{ accountId: 1, at: -1, _id: -1 }, {}],
+      [{ seq: 1 }, { unique: true, sparse: true }],
+      [{ unchained: 1 }, { sparse: true }],
+    ],
   },
   signingKeys: {
     name: 'signing_keys',
@@ -212,6 +226,17 @@ export const COLLECTIONS = {
     indexes: [],
     expiry: 'expiresAt',
   },
+  incidents: {
+    name: 'incidents',
+    schema: named({ openedAt: instant, state: text, revision: integer }),
+    indexes: [[{ openedAt: -1, _id: 1 }, {}]],
+  },
+  incidentMembers: { name: 'incident_members', schema: named({ incidentId: text, accountId: text }), indexes: [] },
+  leases: { name: 'leases', schema: named({ holder: text, leaseUntil: instant }), indexes: [] },
   facts: { name: 'facts', schema: named({ value: text }), indexes: [] },
-  house: { name: 'house', schema: named({ version: Number, answered: Number }), indexes: [] },
+  house: {
+    name: 'house',
+    schema: named({ version: Number, answered: Number, seq: Number, hash: String, links: String }),
+    indexes: [],
+  },
 } as const satisfies { readonly [name: string]: Collection };

@@ -142,7 +142,14 @@ export async function decideSignOut(
   present: ScopeDocument | null,
 ): Promise<Decision<SignOutRecord>> {
   const before = await foundBefore(models, request.id, present);
-  if (before !== null) return { answer: before };
+  return before === null ? raiseFor(request, present) : { answer: before };
+}
+
+/** The same where nothing of this id was found before. */
+export function raiseFor(
+  request: SignOutRequest,
+  present: Pick<ScopeDocument, 'epoch' | 'spared' | 'signedOutAt'> | null,
+): Decision<SignOutRecord> & { readonly change: UpdateQuery<ScopeDocument> } {
   const key = raisedBy(request.scope);
   const state = present === null ? { epoch: 0, spared: {}, signedOutAt: null } : scopeState(present);
   const spared = sparedByRaise(request.spares ?? [], state);

@@ -10,6 +10,7 @@ import type { Store } from '../port.ts';
 import type { DeliveryStatus } from '../records.ts';
 import { type Database, type Models, trusted } from './database.ts';
 import type { ScopeDocument, SignOutDocument } from './documents.ts';
+import { rangeOf } from './incidents.ts';
 import { forgettableFrom } from './scopes.ts';
 
 const DAY_MS = 86_400_000;
@@ -21,6 +22,8 @@ const KEEP_MAIL_DAYS = 90;
 const KEEP_RAISED_DAYS = 800;
 /** A lock outlasts anybody's patience; what was typed once and never again does not stay for ever. */
 const KEEP_FAILURES_DAYS = 400;
+/** Longer than anybody owes a report of what was done. */
+const KEEP_INCIDENTS_DAYS = 400;
 const AFTER_EVERY_KEY = '~';
 /** At most this many Sign-outs or raised scopes are looked at in one batch, whatever may be deleted. */
 const LOOKED_AT = 200;
@@ -46,6 +49,7 @@ export function createSweeper(
       deleteUntil(mails, 'createdAt', daysBefore(now, KEEP_MAIL_DAYS), limit, {
         status: trusted({ $in: NO_LONGER_OWED }),
       }),
+    forgetIncidents,
     walkSignOuts(),
     walkRaised(),
   ];
@@ -80,6 +84,21 @@ async function deleteUntil<Document>(
   if (found.length === 0) return { gone: 0, atEnd: true };
   const { deletedCount } = await model.deleteMany({ ...old, _id: trusted({ $in: found.map(({ _id }) => _id) }) });
   return { gone: deletedCount, atEnd: found.length < limit };
+}
+
+/** There are few. Whom one was about goes first, so that a batch that stops half-way is taken up again. */
+async function forgetIncidents({ incidents, incidentMembers }: Models, now: Date, limit: number): Promise<Batch> {
+  const old = await incidents
+    .find({ openedAt: trusted({ $lte: daysBefore(now, KEEP_INCIDENTS_DAYS) }) }, { _id: 1 })
+    .lean<{ _id: string }[]>();
+  let gone = 0;
+  for (const { _id } of old) {
+    gone += await deleteSome(incidentMembers, { _id: trusted(rangeOf(_id)) }, limit - gone);
+    if (gone === limit) break;
+    gone += (await incidents.deleteOne({ _id })).deletedCount;
+    if (gone === limit) break;
+  }
+  return { gone, atEnd: true };
 }
 
 /**

@@ -15,6 +15,8 @@ import type {
   DeliveryDocument,
   FactDocument,
   FailureDocument,
+  IncidentDocument,
+  IncidentMemberDocument,
   IdentityFields,
   LeasedDocument,
   MailDocument,
@@ -40,7 +42,7 @@ export type Part<Row> = {
 
 /** A kind whose rows are whole documents. */
 export type Whole<Row, Document> = {
-  readonly model: Exclude<keyof Models, 'scopes' | 'signOuts' | 'house'>;
+  readonly model: Exclude<keyof Models, 'scopes' | 'signOuts' | 'leases' | 'house'>;
   readonly expires?: true;
   /** The id as it is kept. */
   readonly after?: (id: string) => unknown;
@@ -188,6 +190,16 @@ export const WHOLES: {
     to: ({ id, leaseUntil, ...mail }): MailDocument => ({ _id: id, ...mail, leaseUntil: leaseUntil ?? FREE }),
   },
   events: { model: 'events', from: eventFrom, to: eventDocument },
+  incidents: {
+    model: 'incidents',
+    from: ({ _id, ...incident }: IncidentDocument) => ({ id: _id, ...incident }),
+    to: ({ id, ...incident }): IncidentDocument => ({ _id: id, ...incident }),
+  },
+  incidentMembers: {
+    model: 'incidentMembers',
+    from: ({ _id, ...member }: IncidentMemberDocument) => ({ id: _id, ...member }),
+    to: ({ id, ...member }): IncidentMemberDocument => ({ _id: id, ...member }),
+  },
   artifacts: {
     model: 'artifacts',
     expires: true,

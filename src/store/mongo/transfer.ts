@@ -8,6 +8,7 @@ import type { TransferReader, TransferRepository } from '../port.ts';
 import { type Kind, type RowOf, type RowPage } from '../transfer.ts';
 import { type Database, isDuplicateKey, type Models, trusted } from './database.ts';
 import type { FactDocument } from './documents.ts';
+import { CHAIN } from './journal.ts';
 import { IN_ANY_ORDER, replaceAll } from './transfer-bulk.ts';
 import { type Part, PARTS, type Whole, WHOLES } from './transfer-documents.ts';
 import { countSignOuts, readSignOuts, writeSignOuts } from './transfer-sign-outs.ts';
@@ -61,7 +62,8 @@ export function transferRepository(database: Database): TransferRepository {
     write: (kind, rows) => database.askPatiently(`write ${kind}`, (models) => write(models, kind, rows)),
     clear: () =>
       database.askPatiently('clear the store', async (models) => {
-        for (const model of others(models)) await clear(model, {});
+        for (const model of [...others(models), models.leases as unknown as Model<object>]) await clear(model, {});
+        await models.house.deleteOne({ _id: CHAIN });
         await clear(models.facts, { _id: trusted({ $ne: NOTE }) });
       }),
   };
@@ -118,8 +120,8 @@ async function isEmpty(models: Models): Promise<boolean> {
   return (await models.facts.exists({ _id: trusted({ $ne: NOTE }) })) === null;
 }
 
-/** Every collection of rows but the facts, among which the note is. */
-function others({ house: _house, facts: _facts, ...models }: Models): Model<object>[] {
+/** Every collection of rows but the facts, among which the note is. A lease is no row. */
+function others({ house: _house, facts: _facts, leases: _leases, ...models }: Models): Model<object>[] {
   return Object.values(models) as unknown as Model<object>[];
 }
 

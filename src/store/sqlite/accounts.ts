@@ -39,7 +39,8 @@ export function accountRepository(database: Database): AccountRepository {
         if (identity !== undefined) insertIdentity(database, { ...identity, accountId: account.id });
         database.run(
           `INSERT INTO accounts (id, status, admin, sealed_username, sealed_email, password_hash, password_changed_at,
-             password_reset_required_at, email_verified_at, locale, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+             password_reset_required_at, email_verified_at, locale, last_signed_in_at, created_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           account.id,
           account.status,
           account.admin ? 1 : 0,
@@ -50,6 +51,7 @@ export function accountRepository(database: Database): AccountRepository {
           account.passwordResetRequiredAt?.getTime() ?? null,
           account.emailVerifiedAt?.getTime() ?? null,
           account.locale,
+          account.lastSignedInAt?.getTime() ?? null,
           account.createdAt.getTime(),
         );
         giveIdentifiers(account.id, identifiers);
@@ -98,7 +100,8 @@ export function accountRepository(database: Database): AccountRepository {
           database.run('DELETE FROM credentials WHERE account_id = ?', accountId);
           database.run(
             `UPDATE accounts SET sealed_username = '', sealed_email = '', password_hash = NULL, password_changed_at = NULL,
-               password_reset_required_at = NULL, email_verified_at = NULL, locale = NULL, admin = 0 WHERE id = ?`,
+               password_reset_required_at = NULL, email_verified_at = NULL, locale = NULL, last_signed_in_at = NULL,
+               admin = 0 WHERE id = ?`,
             accountId,
           );
         }
@@ -144,6 +147,16 @@ export function accountRepository(database: Database): AccountRepository {
         database.run("UPDATE accounts SET locale = ? WHERE id = ? AND status <> 'deleted'", locale, accountId);
       }),
 
+    noteSignIn: ({ accountId, at }) =>
+      database.write('note a sign-in', () => {
+        database.run(
+          `UPDATE accounts SET last_signed_in_at = max(?1, coalesce(last_signed_in_at, ?1))
+           WHERE id = ?2 AND status <> 'deleted'`,
+          at.getTime(),
+          accountId,
+        );
+      }),
+
     ...identityMethods(database, find),
     ...credentialMethods(database, find),
 
@@ -181,7 +194,7 @@ export function accountRepository(database: Database): AccountRepository {
   };
 }
 
-function accountFrom(row: Row): AccountRecord {
+export function accountFrom(row: Row): AccountRecord {
   const hash = row['password_hash'];
   return {
     id: String(row['id']),
@@ -193,6 +206,7 @@ function accountFrom(row: Row): AccountRecord {
     passwordResetRequiredAt: instant(row['password_reset_required_at']),
     emailVerifiedAt: instant(row['email_verified_at']),
     locale: textOrNull(row, 'locale'),
+    lastSignedInAt: instant(row['last_signed_in_at']),
     createdAt: new Date(Number(row['created_at'])),
   };
 }

@@ -108,6 +108,14 @@ export function catalogueRepository(database: Database): CatalogueRepository {
         database.run('INSERT INTO facts (fact, value) VALUES (?, ?) ON CONFLICT (fact) DO NOTHING', name, value);
         return fact(name) ?? value;
       }),
+    changeFact: ({ fact: name, from, to }) =>
+      database.write('change a fact', () => {
+        const changed =
+          from === null
+            ? database.run('INSERT INTO facts (fact, value) VALUES (?, ?) ON CONFLICT (fact) DO NOTHING', name, to)
+            : database.run('UPDATE facts SET value = ? WHERE fact = ? AND value = ?', to, name, from);
+        return changed === 1;
+      }),
     fact: (name) => database.read('read a fact', () => fact(name)),
   };
 }

@@ -237,6 +237,45 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX events_account ON events (account_id, at, id) WHERE account_id IS NOT NULL;
   `,
+  /* 5 */ `
+  ALTER TABLE accounts ADD COLUMN last_signed_in_at INTEGER;
+  CREATE INDEX identities_connection ON identities (connection_id, account_id);
+
+  CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    lease_until INTEGER NOT NULL
+  ) WITHOUT ROWID;
+
+  CREATE TABLE incidents (
+    id TEXT PRIMARY KEY,
+    opened_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    revision INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  -- The id is that of the incident, a hyphen and that of the account: in its order they lie together and ascend.
+  CREATE TABLE incident_members (
+    id TEXT PRIMARY KEY,
+    incident_id TEXT NOT NULL,
+    account_id TEXT NOT NULL
+  ) WITHOUT ROWID;
+  -- Whoever is signed in at an app, or through a Connection, in the order of the accounts.
+  CREATE INDEX client_sessions_client_account ON client_sessions (client_id, account_id) WHERE ended_at IS NULL;
+  CREATE INDEX client_sessions_connection_account ON client_sessions (connection_id, account_id)
+    WHERE ended_at IS NULL AND connection_id IS NOT NULL;
+  -- A hundred thousand may be pending at once: the first of them are found without sorting all.
+  CREATE INDEX sign_outs_pending ON sign_outs (at, id) WHERE status = 'pending';
+  DROP INDEX scopes_pending;
+
+  -- Events are written first and chained after, so that whoever writes one waits for nobody.
+  ALTER TABLE events ADD COLUMN outcome TEXT NOT NULL DEFAULT 'done';
+  ALTER TABLE events ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE events ADD COLUMN commitment TEXT NOT NULL DEFAULT '';
+  ALTER TABLE events ADD COLUMN seq INTEGER;
+  ALTER TABLE events ADD COLUMN hash TEXT;
+  CREATE UNIQUE INDEX events_seq ON events (seq) WHERE seq IS NOT NULL;
+  CREATE INDEX events_unchained ON events (at, id) WHERE seq IS NULL;
+  `,
 ];
 
 /** The schema version this program writes. */

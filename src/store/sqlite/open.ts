@@ -9,13 +9,17 @@ import { type Store, StoreUnusable } from '../port.ts';
 import { accountRepository } from './accounts.ts';
 import { artifactRepository } from './artifacts.ts';
 import { catalogueRepository } from './catalogue.ts';
+import { cohortRepository } from './cohorts.ts';
 import { type Database, openDatabase } from './database.ts';
 import { deliveryRepository } from './deliveries.ts';
+import { leaseRepository } from './held-leases.ts';
+import { incidentRepository } from './incidents.ts';
 import { inspect } from './inspect.ts';
 import { journalRepository } from './journal.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { outboxRepository } from './outbox.ts';
 import { revocationRepository } from './revocations.ts';
+import { sealRepository } from './seals.ts';
 import { createSweeper } from './sweep.ts';
 import { transferRepository } from './transfer.ts';
 
@@ -30,6 +34,10 @@ export async function openSqliteStore({ path }: { readonly path: string }): Prom
     deliveries: deliveryRepository(database),
     outbox: outboxRepository(database),
     journal: journalRepository(database),
+    cohorts: cohortRepository(database),
+    incidents: incidentRepository(database),
+    leases: leaseRepository(database),
+    seals: sealRepository(database),
     transfer: transferRepository(database),
     ping: async () => {
       await database.write('answer a ping', () => {

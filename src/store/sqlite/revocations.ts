@@ -6,10 +6,14 @@ import { clientSessionFrom, instant } from './client-sessions.ts';
 import type { Database } from './database.ts';
 import { insertDelivery } from './deliveries.ts';
 import { endClientSessions } from './ending.ts';
+import { holdLease } from './held-leases.ts';
 import { findSignOut, raiseForSignOut, scopeStates, signOutFrom } from './scopes.ts';
 
 /** What SQLite takes for no limit at all. */
 const NO_LIMIT = -1;
+
+/** Under which name a pending Sign-out is held. */
+const leaseOf = (signOutId: string): string => `sign-out:${signOutId}`;
 
 const stampKeys = (stamps: object): ScopeKey[] => Object.keys(stamps) as ScopeKey[];
 
@@ -45,12 +49,16 @@ export function revocationRepository(database: Database): RevocationRepository {
       database.read('list pending sign-outs', () =>
         database
           .all(
-            `SELECT o.* FROM scopes s, json_each(s.pending) p JOIN sign_outs o ON o.id = p.value
-             WHERE s.pending <> '[]' ORDER BY o.at LIMIT ?`,
+            "SELECT * FROM sign_outs INDEXED BY sign_outs_pending WHERE status = 'pending' ORDER BY at, id LIMIT ?",
             limit,
           )
           .map(signOutFrom),
       ),
+    leaseSignOut: ({ signOut: { id }, ...lease }) =>
+      database.write('lease a sign-out', () => {
+        if (findSignOut(database, id)?.status !== 'pending') return false;
+        return holdLease(database, { name: leaseOf(id), ...lease });
+      }),
     sessionsToEnd: (signOut, page) =>
       database.read('list what a sign-out ends', () => {
         const { where, values } = endedByScope(signOut.scope);
@@ -87,6 +95,7 @@ export function revocationRepository(database: Database): RevocationRepository {
           raisedBy(signOut.scope),
         );
         database.run("UPDATE sign_outs SET status = 'complete' WHERE id = ?", signOut.id);
+        database.run('DELETE FROM leases WHERE name = ?', leaseOf(signOut.id));
       }),
 
     findClientSession: (grantId) =>

@@ -34,10 +34,14 @@ function scopeState(row: Row): ScopeState {
 
 /** Raises one epoch and records the pending Sign-out. The same id again changes nothing and answers what stands. */
 export function raiseForSignOut(database: Database, request: SignOutRequest): SignOutRecord {
-  const present = findSignOut(database, request.id);
-  if (present !== null) return present;
+  return findSignOut(database, request.id) ?? raise(database, request);
+}
+
+/** The same where there is none of this id. */
+export function raise(database: Database, request: SignOutRequest): SignOutRecord {
   const raises = raisedBy(request.scope);
-  const state = scopeStates(database, [raises]).get(raises) ?? UNRAISED;
+  const row = database.get('SELECT epoch, spared, signed_out_at FROM scopes WHERE key = ?', raises);
+  const state = row === undefined ? UNRAISED : scopeState(row);
   const spared = sparedByRaise(request.spares ?? [], state);
   database.run(
     `INSERT INTO scopes (key, epoch, spared, pending, signed_out_at, raised_at) VALUES (?1, 1, ?2, json_array(?3), ?4, ?4)

@@ -5,6 +5,7 @@
  */
 import type { Store } from '../port.ts';
 import type { Database } from './database.ts';
+import { rangeOf } from './incidents.ts';
 
 const DAY_MS = 86_400_000;
 /** What a Sign-out leaves behind stays for receipts. */
@@ -15,6 +16,8 @@ const KEEP_RAISED_DAYS = 800;
 const KEEP_FAILURES_DAYS = 400;
 /** A mail that went, or could not, stays as long for whoever asks what became of it. */
 const KEEP_MAILS_DAYS = 90;
+/** Longer than anybody owes a report of what was done. */
+const KEEP_INCIDENTS_DAYS = 400;
 /** At most this many Sign-outs or raised scopes are looked at in one batch, whatever may be deleted. */
 const LOOKED_AT = 200;
 
@@ -53,6 +56,7 @@ export function createSweeper(database: Database): Store['sweep'] {
       ),
       atEnd: true,
     }),
+    forgetIncidents(database),
   ];
   return ({ now, limit }) =>
     database.write('sweep', () => {
@@ -60,6 +64,25 @@ export function createSweeper(database: Database): Store['sweep'] {
       const swept = batches.reduce((sum, { gone }) => sum + gone, 0);
       return { swept, more: swept > 0 || batches.some(({ atEnd }) => !atEnd) };
     });
+}
+
+/** There are few. Whom one was about goes first, so that a batch that stops half-way is taken up again. */
+function forgetIncidents(database: Database): Walk {
+  return (now, limit) => {
+    const old = database.all('SELECT id FROM incidents WHERE opened_at <= ?', now - KEEP_INCIDENTS_DAYS * DAY_MS);
+    let gone = 0;
+    for (const { id } of old) {
+      gone += database.run(
+        'DELETE FROM incident_members WHERE id IN (SELECT id FROM incident_members WHERE id > ? AND id < ? LIMIT ?)',
+        ...rangeOf(String(id)),
+        limit - gone,
+      );
+      if (gone === limit) break;
+      gone += database.run('DELETE FROM incidents WHERE id = ?', String(id));
+      if (gone === limit) break;
+    }
+    return { gone, atEnd: true };
+  };
 }
 
 /** By rowid: an index on expiry would cost every write. */

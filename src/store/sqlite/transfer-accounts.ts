@@ -31,6 +31,7 @@ export const ACCOUNTS: Table<RowOf['accounts']> = {
     passwordResetRequiredAt: instant(row['password_reset_required_at']),
     emailVerifiedAt: instant(row['email_verified_at']),
     locale: textOrNull(row, 'locale'),
+    lastSignedInAt: instant(row['last_signed_in_at']),
     createdAt: date(row, 'created_at'),
     username: textOrNull(row, 'username'),
     email: textOrNull(row, 'email'),
@@ -53,6 +54,7 @@ export const ACCOUNTS: Table<RowOf['accounts']> = {
       password_reset_required_at: row.passwordResetRequiredAt,
       email_verified_at: row.emailVerifiedAt,
       locale: row.locale,
+      last_signed_in_at: row.lastSignedInAt,
       created_at: row.createdAt,
     });
     database.run('DELETE FROM account_identifiers WHERE account_id = ?', row.id);

@@ -6,6 +6,7 @@ import { date, replace, stamps, type Table, text, textOrNull, whole, type Writer
 import { connectionFrom } from './catalogue.ts';
 import type { Row } from './database.ts';
 import { deliveryFrom } from './deliveries.ts';
+import { incidentFrom } from './incidents.ts';
 import { eventFrom } from './journal.ts';
 import { mailFrom } from './outbox.ts';
 import { signOutFrom } from './scopes.ts';
@@ -196,8 +197,26 @@ export const TABLES: { readonly [K in Kind]: Table<RowOf[K]> } = {
     name: 'events',
     key: 'id',
     from: eventFrom,
-    write: (database, { id, at, kind, accountId, actor, sealed }) =>
-      replace(database, 'events', { id, at, kind, account_id: accountId, actor: JSON.stringify(actor), sealed }),
+    write: (database, { accountId, actor, ...event }) =>
+      replace(database, 'events', { ...event, account_id: accountId, actor: JSON.stringify(actor) }),
+  },
+  incidents: {
+    name: 'incidents',
+    key: 'id',
+    from: incidentFrom,
+    write: (database, { id, openedAt, state, revision }) =>
+      replace(database, 'incidents', { id, opened_at: openedAt, state, revision }),
+  },
+  incidentMembers: {
+    name: 'incident_members',
+    key: 'id',
+    from: (row) => ({
+      id: text(row, 'id'),
+      incidentId: text(row, 'incident_id'),
+      accountId: text(row, 'account_id'),
+    }),
+    write: (database, { id, incidentId, accountId }) =>
+      replace(database, 'incident_members', { id, incident_id: incidentId, account_id: accountId }),
   },
   artifacts: {
     name: 'artifacts',

@@ -66,7 +66,9 @@ export function transferRepository(database: Database): TransferRepository {
         for (const kind of KINDS) {
           if (kind !== 'facts') database.run(`DELETE FROM ${tableOf(kind).name}`);
         }
-        for (const part of ['account_identifiers', 'identities', 'credentials']) database.run(`DELETE FROM ${part}`);
+        for (const part of ['account_identifiers', 'identities', 'credentials', 'leases']) {
+          database.run(`DELETE FROM ${part}`);
+        }
         database.run('DELETE FROM facts WHERE fact <> ?', NOTE);
       }),
   };

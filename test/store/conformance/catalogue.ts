@@ -210,6 +210,24 @@ export function catalogueConformance(test: StoreTest): void {
       expect(await store.catalogue.settle('note', 'later')).toBe('');
       expect(await store.catalogue.fact('note')).toBe('');
     });
+
+    test('is changed by whoever knows what it is, and by one of those who do so at once', async ({ store, other }) => {
+      const { catalogue } = store;
+      expect(await catalogue.changeFact({ fact: 'key', from: 'first', to: 'second' })).toBe(false);
+      const made = await atOnce(8, [store, other], (handle, index) =>
+        handle.catalogue.changeFact({ fact: 'key', from: null, to: `first ${index}` }),
+      );
+      expect(made.filter(Boolean)).toHaveLength(1);
+      const standing = `first ${made.indexOf(true)}`;
+      expect(await other.catalogue.fact('key')).toBe(standing);
+      const changed = await atOnce(8, [store, other], (handle, index) =>
+        handle.catalogue.changeFact({ fact: 'key', from: standing, to: `second ${index}` }),
+      );
+      expect(changed.filter(Boolean)).toHaveLength(1);
+      expect(await catalogue.fact('key')).toBe(`second ${changed.indexOf(true)}`);
+      expect(await catalogue.settle('key', 'third')).toBe(`second ${changed.indexOf(true)}`);
+      expect(await catalogue.fact('other')).toBeNull();
+    });
   });
 
   test('saving a client does not raise its epoch', async ({ store }) => {

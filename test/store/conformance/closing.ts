@@ -25,7 +25,8 @@ type Asked<Repository> = { readonly [method in keyof Repository]: () => Promise<
 
 /** Every question the port can be asked: one that is added to the port and not here does not compile. */
 const questions = (store: Store) => {
-  const { accounts, artifacts, catalogue, deliveries, journal, outbox, revocations, transfer } = store;
+  const { accounts, artifacts, catalogue, deliveries, journal, outbox, revocations, seals, transfer } = store;
+  const { cohorts, incidents, leases } = store;
   const signOut = {
     ...signOutOf('one', 'account:alice'),
     status: 'pending',
@@ -53,6 +54,7 @@ const questions = (store: Store) => {
         }),
       requirePasswordReset: () => accounts.requirePasswordReset({ accountId: 'alice', at: start }),
       setLocale: () => accounts.setLocale({ accountId: 'alice', locale: 'de' }),
+      noteSignIn: () => accounts.noteSignIn({ accountId: 'alice', at: start }),
       credentialsOf: () => accounts.credentialsOf('alice'),
       findCredential: () => accounts.findCredential('key'),
       addCredential: () => accounts.addCredential(credential('key', 'alice'), { most: 1 }),
@@ -90,6 +92,7 @@ const questions = (store: Store) => {
       removeSigningKey: () => catalogue.removeSigningKey('a'),
       listSigningKeys: () => catalogue.listSigningKeys(),
       settle: () => catalogue.settle('fact', 'value'),
+      changeFact: () => catalogue.changeFact({ fact: 'fact', from: null, to: 'value' }),
       fact: () => catalogue.fact('fact'),
     } satisfies Asked<Store['catalogue']>,
     artifacts: {
@@ -114,6 +117,8 @@ const questions = (store: Store) => {
       pendingSignOuts: () => revocations.pendingSignOuts(1),
       sessionsToEnd: () => revocations.sessionsToEnd(signOut, page),
       fanOut: () => revocations.fanOut({ signOut, deliveries: [delivery('one')], ended: ['grant'] }),
+      leaseSignOut: async () =>
+        revocations.leaseSignOut?.({ signOut, holder: 'first', now: start, leaseUntil: at(15) }),
       completeSignOut: () => revocations.completeSignOut(signOut),
       findClientSession: () => revocations.findClientSession('grant'),
       clientSessionsOf: () => revocations.clientSessionsOf('alice'),
@@ -167,7 +172,51 @@ const questions = (store: Store) => {
       append: () => journal.append([event('one')]),
       eventsOf: () => journal.eventsOf('alice', page),
       forget: () => journal.forget('alice'),
+      unchained: () => journal.unchained(5),
+      commit: () => journal.commit([{ id: 'one', from: 'a', sealed: 'b', commitment: 'c' }]),
+      head: () => journal.head(),
+      chain: () => journal.chain({ after: null, events: [{ id: 'one', hash: 'hash' }] }),
+      chained: () => journal.chained({ after: 0, limit: 5 }),
+      prune: () => journal.prune({ through: 1, limit: 5 }),
     } satisfies Asked<Store['journal']>,
+    cohorts: {
+      matching: () => cohorts.matching({}, page),
+      count: () => cohorts.count({}),
+      contain: () =>
+        cohorts.contain([
+          {
+            accountId: 'alice',
+            signOut: signOutOf('one', 'account:alice'),
+            passwordResetRequiredAt: start,
+            disable: true,
+          },
+        ]),
+      reach: () => cohorts.reach('everyone'),
+    } satisfies Asked<Store['cohorts']>,
+    incidents: {
+      open: () => incidents.open({ id: 'inc_1', openedAt: start, state: '{}' }),
+      change: () => incidents.change({ id: 'inc_1', revision: 0, state: '{}' }),
+      find: () => incidents.find('inc_1'),
+      list: () => incidents.list(1),
+      addMembers: () => incidents.addMembers('inc_1', ['alice']),
+      membersOf: () => incidents.membersOf('inc_1', page),
+      countMembers: () => incidents.countMembers('inc_1'),
+      progress: () => incidents.progress('inc_1'),
+      deliveriesByClient: () => incidents.deliveriesByClient('inc_1'),
+      timeline: () => incidents.timeline('inc_1', 60),
+    } satisfies Asked<Store['incidents']>,
+    leases: {
+      hold: () => leases.hold({ name: 'work', holder: 'first', now: start, leaseUntil: at(60) }),
+      release: () => leases.release({ name: 'work', holder: 'second' }),
+    } satisfies Asked<Store['leases']>,
+    seals: {
+      rows: () => seals.rows('accounts', { limit: 1 }),
+      count: () => seals.count('accounts'),
+      replace: () =>
+        seals.replace('accounts', [
+          { id: 'alice', accountId: null, field: 'sealedEmail', from: 'sealed:email:alice', to: 'another' },
+        ]),
+    } satisfies Asked<Store['seals']>,
     transfer: {
       rows: () => transfer.rows('accounts', { limit: 1, aliveAt: start }),
       count: () => transfer.count('accounts', start),
@@ -213,6 +262,9 @@ export function closingConformance(test: StoreTest): void {
     expect(await other.accounts.findByIdentifier('index:alicia')).toBeNull();
     expect(await other.accounts.credentialsOf('alice')).toEqual([credential('held', 'alice')]);
     expect(await other.outbox.find('one')).toBeNull();
+    expect(await other.incidents.find('inc_1')).toBeNull();
+    expect(await other.incidents.countMembers('inc_1')).toBe(0);
+    expect(await other.leases.hold({ name: 'work', holder: 'second', now: start, leaseUntil: at(60) })).toBe(true);
     expect(await other.journal.eventsOf('alice', { limit: 5 })).toEqual([]);
   });
 

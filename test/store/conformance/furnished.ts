@@ -54,7 +54,7 @@ const events = [
 
 /** Four people, three apps, and what becomes of them in a minute. */
 export async function furnish(store: Store): Promise<void> {
-  const { accounts, artifacts, catalogue, deliveries, journal, outbox, revocations } = store;
+  const { accounts, artifacts, catalogue, deliveries, incidents, journal, leases, outbox, revocations } = store;
   await catalogue.settle('keyring', 'fingerprint');
   await populate(store, ['alice', 'bob', 'carol'], ['player', 'radio', 'tv']);
   await accounts.insert(account('dave', { admin: true, password: null }), { username: 'index:d', email: 'index:d' });
@@ -122,6 +122,7 @@ export async function furnish(store: Store): Promise<void> {
   await accounts.setStatus({ accountId: 'carol', status: 'deleted', signOut: leaving });
   await catalogue.deleteClient('radio', signOutOf('radio-off', 'client:radio', { at: at(9) }));
   await accounts.setPassword({ accountId: 'bob', hash: 'hash:bob:second', changedAt: at(10) });
+  await accounts.noteSignIn({ accountId: 'bob', at: at(10.5) });
 
   await outbox.enqueue([
     mail('went'),
@@ -137,6 +138,13 @@ export async function furnish(store: Store): Promise<void> {
     await outbox.settle({ id, fence, status: id === 'went' ? 'sent' : 'rejected', ...told });
   }
   await journal.append(events);
+
+  // One of the ids begins with the other; and a lease, which is no row.
+  for (const id of ['inc_10', 'inc_1']) await incidents.open({ id, openedAt: at(11), state: `of ${id}` });
+  await incidents.change({ id: 'inc_1', revision: 0, state: 'changed' });
+  await incidents.addMembers('inc_10', ['carol']);
+  await incidents.addMembers('inc_1', ['bob', 'Bert']);
+  await leases.hold({ name: 'work', holder: 'somebody', now: at(11), leaseUntil: at(90) });
 
   await accounts.addFailure({ key: 'guess', now: at(11), delaySeconds: () => 3 });
   await accounts.addFailure({ key: 'guess', now: at(12), delaySeconds: () => 3 });
@@ -192,6 +200,9 @@ const thing = (record: ReturnType<typeof artifact>, others: Partial<RowOf['artif
 const queued = (id: string, others: Partial<RowOf['mails']> = {}): RowOf['mails'] => {
   return { ...mail(id), leaseUntil: null, fence: 1, ...others };
 };
+const member = (incidentId: string, accountId: string): RowOf['incidentMembers'] => {
+  return { id: `${incidentId}-${accountId}`, incidentId, accountId };
+};
 const tried = { attempts: 1, nextAttemptAt: null, lastAttemptAt: at(4) };
 
 type Rows = { readonly [K in Kind]: readonly (K extends 'artifacts' ? Omit<RowOf[K], 'order'> : RowOf[K])[] };
@@ -224,6 +235,7 @@ export const FURNISHED: Rows = {
       passwordChangedAt: at(10),
       passwordResetRequiredAt: at(9.5),
       emailVerifiedAt: at(9),
+      lastSignedInAt: at(10.5),
       username: 'index:robert',
       email: 'index:robert@mail',
     },
@@ -302,6 +314,11 @@ export const FURNISHED: Rows = {
     queued('went', { status: 'sent', sealed: '', ...tried, lastOutcome: 'it went' }),
   ],
   events: ['by-app', 'elsewhere', 'first'].flatMap((id) => events.filter((each) => each.id === id)),
+  incidents: [
+    { id: 'inc_1', openedAt: at(11), state: 'changed', revision: 1 },
+    { id: 'inc_10', openedAt: at(11), state: 'of inc_10', revision: 0 },
+  ],
+  incidentMembers: [member('inc_1', 'Bert'), member('inc_1', 'bob'), member('inc_10', 'carol')],
   artifacts: [
     thing(session),
     thing(code, { consumedAt: at(1) }),

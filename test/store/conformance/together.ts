@@ -1,7 +1,7 @@
 /** What the specifications share: asking many things at once, walking pages, and asking whether something is alive. */
 import type { Page, Store } from '../../../src/store/port.ts';
-import type { ArtifactRecord, Stamps } from '../../../src/store/records.ts';
-import { account, artifact, client, identifiers, start } from '../../support/records.ts';
+import type { ArtifactRecord, IdentityRecord, Stamps } from '../../../src/store/records.ts';
+import { account, artifact, client, clientSession, identifiers, start } from '../../support/records.ts';
 
 /** Asks `times` times at once, in turn through each of the handles. */
 export const atOnce = <T>(
@@ -84,6 +84,27 @@ export const populate = async (
 ) => {
   for (const id of accountIds) await store.accounts.insert(account(id), identifiers(id));
   for (const id of clientIds) await store.catalogue.saveClient(client(id));
+};
+
+/** Accounts by the hundred, each signed in at the player; in a few writes. */
+export const settleMany = async (
+  store: Store,
+  names: readonly string[],
+  identities: (nth: number) => readonly Omit<IdentityRecord, 'accountId'>[] = () => [],
+): Promise<void> => {
+  const rows = names.map((name, nth) => {
+    const { password, ...record } = account(name);
+    const kept = { passwordHash: password?.hash ?? null, passwordChangedAt: password?.changedAt ?? null };
+    return { ...record, ...kept, ...identifiers(name), identities: identities(nth), credentials: [] };
+  });
+  const sessions = names.map((name) => {
+    const { grantId, ...session } = clientSession(name, { accountId: name });
+    return { id: grantId, ...session };
+  });
+  for (let first = 0; first < names.length; first += 500) {
+    await store.transfer.write('accounts', rows.slice(first, first + 500));
+    await store.transfer.write('clientSessions', sessions.slice(first, first + 500));
+  }
 };
 
 /** Sweeps until there is no more; resolves to how many went. */

@@ -3,6 +3,7 @@
  * that is added to the port and not to this table does not compile.
  */
 import type { Store } from '../../../src/store/port.ts';
+import { SEALED_COLLECTIONS, type SealedCollection } from '../../../src/store/seals.ts';
 import {
   account,
   artifact,
@@ -56,6 +57,12 @@ const renaming = (accountId: string, name: string) => ({
   identifiers: identifiers(name),
 });
 
+const endOfChain = (rows: number) => ({ seq: rows / 2, hash: `hash:${happened(rows / 2 - 1).id}` });
+
+const hexOf = (token: string): string => Buffer.from(artifact(token).key).toString('hex');
+/** In the middle of what there is. */
+const after = (collection: SealedCollection): string => (collection === 'artifacts' ? '80' : 'connection-2');
+
 /** Several lists of arguments are several ways to ask. */
 const tableFor = (rows: number): Table => ({
   accounts: {
@@ -92,6 +99,7 @@ const tableFor = (rows: number): Table => ({
       [{ accountId: 'nobody', at: at(1) }],
     ],
     setLocale: [[{ accountId: 'person-14', locale: 'pt-BR' }]],
+    noteSignIn: [[{ accountId: 'person-14', at: at(1) }], [{ accountId: 'nobody', at: at(1) }]],
     credentialsOf: [['person-7'], ['nobody']],
     findCredential: [['credential-7'], ['none']],
     addCredential: [
@@ -138,6 +146,10 @@ const tableFor = (rows: number): Table => ({
     settle: [
       ['fact-7', 'otherwise'],
       ['new-fact', 'so'],
+    ],
+    changeFact: [
+      [{ fact: 'fact-8', from: 'settled', to: 'otherwise' }],
+      [{ fact: 'fact-7', from: null, to: 'otherwise' }],
     ],
     fact: [['fact-7'], ['none']],
   },
@@ -268,8 +280,89 @@ const tableFor = (rows: number): Table => ({
       // Most of what happened to this person is later.
       ['person-2', { after: happened(rows / 4 + 2), limit: 20 }],
       ['nobody', { limit: 20 }],
+      ['person-2', { limit: 20, kinds: ['password.changed', 'account.signed-in'] }],
     ],
     forget: [['person-3'], ['nobody']],
+    unchained: [[20]],
+    commit: [[[{ id: happened(rows - 1).id, from: 'another', sealed: 'anew', commitment: 'to-it' }]]],
+    head: [[]],
+    chain: [
+      [{ after: endOfChain(rows), events: [{ id: happened(rows / 2).id, hash: 'hash' }] }],
+      [{ after: null, events: [{ id: happened(rows / 2).id, hash: 'hash' }] }],
+    ],
+    chained: [[{ after: 0, limit: 20 }], [{ after: rows / 4, limit: 20 }]],
+    prune: [[{ through: 10, limit: 5 }]],
+  },
+  cohorts: {
+    matching: [
+      [{}, { after: 'person-5', limit: 20 }],
+      [{ clientId: 'app-1' }, { after: 'person-3', limit: 20 }],
+      [{ connectionId: 'linked-elsewhere' }, { limit: 20 }],
+      [{ connectionId: 'connection-2' }, { after: 'person-3', limit: 20 }],
+      [
+        {
+          clientId: 'app-2',
+          connectionId: 'corp',
+          createdBefore: at(1),
+          createdAfter: at(-1),
+          signedInBefore: at(1),
+        },
+        { among: ['person-2', 'person-7', 'person-12'], limit: 20 },
+      ],
+      [{ signedInAfter: at(-1) }, { limit: 20 }],
+    ],
+    count: [[{}], [{ clientId: 'app-2', connectionId: 'connection-2' }]],
+    contain: [
+      [
+        [
+          {
+            accountId: 'person-21',
+            signOut: signOutOf('inc_1-person-21', 'account:person-21'),
+            passwordResetRequiredAt: at(1),
+            disable: true,
+          },
+          { accountId: 'person-22', signOut: null, passwordResetRequiredAt: at(1), disable: false },
+          { accountId: 'nobody', signOut: null, passwordResetRequiredAt: null, disable: true },
+        ],
+      ],
+    ],
+    reach: [['everyone'], [['person-7', 'person-8', 'nobody']]],
+  },
+  incidents: {
+    open: [[{ id: 'inc_new', openedAt: at(1), state: '{}' }], [{ id: 'inc_7', openedAt: at(1), state: '{}' }]],
+    change: [[{ id: 'inc_8', revision: 0, state: '{"of":8}' }], [{ id: 'inc_7', revision: 7, state: '{}' }]],
+    find: [['inc_7'], ['none']],
+    list: [[20]],
+    addMembers: [['inc_7', ['person-7', 'new-person']]],
+    membersOf: [['inc_0', { after: 'person-5', limit: 20 }]],
+    countMembers: [['inc_0']],
+    // What is there by these names looks like an incident's.
+    progress: [['complete'], ['0007']],
+    deliveriesByClient: [['complete']],
+    timeline: [['complete', 60]],
+  },
+  leases: {
+    hold: [
+      [{ name: 'lease-7', holder: 'somebody-else', now: start, leaseUntil: at(60) }],
+      [{ name: 'new-lease', holder: 'this', now: start, leaseUntil: at(60) }],
+    ],
+    release: [[{ name: 'lease-8', holder: 'holder-8' }]],
+  },
+  seals: {
+    rows: SEALED_COLLECTIONS.flatMap((collection) => [
+      [collection, { limit: 20 }],
+      [collection, { after: { id: after(collection), accountId: 'person-5' }, limit: 20 }],
+    ]),
+    count: SEALED_COLLECTIONS.map((collection) => [collection] as const),
+    replace: (
+      [
+        ['accounts', 'person-20', 'sealedEmail', 'sealed:email:person-20'],
+        ['identities', 'subject-20', 'sealedIdentity', 'sealed:identity:subject-20'],
+        ['credentials', 'credential-20', 'sealed', 'sealed:credential:credential-20'],
+        ['signingKeys', 'key-1', 'sealedJwk', 'not that'],
+        ['artifacts', hexOf('token-20'), 'payload', artifact('token-20').payload],
+      ] as const
+    ).map(([collection, id, field, from]) => [collection, [{ id, accountId: 'person-20', field, from, to: 'anew' }]]),
   },
   store: {
     ping: [[]],

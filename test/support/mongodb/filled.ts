@@ -126,6 +126,21 @@ export async function fill(store: Store, rows: number): Promise<void> {
   }
   await store.outbox.claim({ now: start, leaseUntil: at(60), limit: 1 });
   await inBatches(rows, (nths) => store.journal.append(nths.map(happened)));
+  await inBatches(rows / 2, async ({ length }) => {
+    const events = (await store.journal.unchained(length)).map(({ id }) => ({ id, hash: `hash:${id}` }));
+    await store.journal.chain({ after: await store.journal.head(), events });
+  });
+
+  await each((nth) => store.incidents.open({ id: `inc_${nth}`, openedAt: at(nth), state: '{}' }));
+  await inBatches(rows, (nths) =>
+    store.incidents.addMembers(
+      'inc_0',
+      nths.map((nth) => `person-${nth}`),
+    ),
+  );
+  await each((nth) =>
+    store.leases.hold({ name: `lease-${nth}`, holder: `holder-${nth}`, now: start, leaseUntil: at(60) }),
+  );
 
   const failed = { now: start, delaySeconds: () => 1 };
   await each((nth) => accounts.addFailure({ key: `failure-${nth}`, ...failed }));
@@ -140,6 +155,7 @@ const owed = (nth: number, status: DeliveryStatus) =>
     accountId: `person-${nth}`,
     clientId: `app-${nth % APPS}`,
     nextAttemptAt: nextAttemptAt(nth, status),
+    lastAttemptAt: status === 'pending' ? null : at(nth),
   });
 
 const nextAttemptAt = (nth: number, status: DeliveryStatus | MailStatus): Date | null => {
@@ -157,7 +173,7 @@ const queued = (nth: number, status: MailStatus) =>
 /** The mail that somebody holds, by its first lease: the one that has been due for the longest. */
 export const heldMail = { id: rowId(0, 'pending'), fence: 1 };
 
-/** A great deal happened, to five people. */
+/** A great deal happened, to five people. The first half of it is chained. */
 export const happened = (nth: number) => event(rowId(nth, 'event'), { accountId: `person-${nth % 5}`, at: at(nth) });
 
 async function inBatches(rows: number, work: (nths: readonly number[]) => Promise<unknown>): Promise<void> {
