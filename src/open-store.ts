@@ -16,6 +16,7 @@ import {
   loadKeyring,
   openKeyring,
 } from './platform/keyring.ts';
+import { readSealingKey, SEALING_KEY } from './resealing/sealing-key.ts';
 import { unfinishedCopy } from './store/copy.ts';
 import type { Migration } from './store/mongo/open.ts';
 import { type Store, type StoreReader, StoreUnusable } from './store/port.ts';
@@ -184,9 +185,13 @@ function removeIfEmpty(folder: string): void {
 
 /** Opens the keyring if it is the one that this store was sealed with; a store without one takes it. */
 async function match(file: KeyringFile, store: Store, config: Config): Promise<Keyring> {
-  const keyring = openKeyring(file);
+  const keyring = openKeyring(file, { reread: () => loadKeyring(config.keyringFile) });
   const fingerprint = await store.catalogue.settle('keyring', keyring.fingerprint());
-  if (fingerprint === keyring.fingerprint()) return keyring;
+  if (fingerprint === keyring.fingerprint()) {
+    // Whoever lacks the key says so once it looks again (resealing/sealing-key.ts).
+    keyring.sealWith(readSealingKey(await store.catalogue.fact(SEALING_KEY)));
+    return keyring;
+  }
   throw new KeyringProblem({
     kind: 'foreign',
     path: config.keyringFile,

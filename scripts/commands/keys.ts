@@ -7,7 +7,7 @@ import { instant } from './arguments.ts';
 import { agree, type House, type Shell } from './house.ts';
 
 type Algorithm = (typeof SIGNING_ALGORITHMS)[number];
-type Rotate = { algorithm: readonly Algorithm[]; immediately?: boolean; yes?: boolean };
+type Rotate = { algorithm: readonly Algorithm[]; immediately?: boolean; revoke?: boolean; yes?: boolean };
 
 export function keysCommands(program: Command, shell: Shell): void {
   const keys = program.command('keys').description('the keys that tokens are signed with');
@@ -31,26 +31,42 @@ export function keysCommands(program: Command, shell: Shell): void {
         .default([...SIGNING_ALGORITHMS], 'all of them'),
     )
     .option('--immediately', 'sign with them at once, before apps have had time to fetch them')
+    .option('--revoke', 'for keys that may be in strangers’ hands: stop publishing the present ones at once')
     .option('--yes', 'do not ask')
     .action((options: Rotate) => shell.inHouse((house) => rotate(house, options)));
 }
 
-async function rotate(house: House, { algorithm, immediately = false, yes = false }: Rotate): Promise<ExitCode> {
+async function rotate(house: House, { algorithm, yes = false, ...options }: Rotate): Promise<ExitCode> {
   const { core, terminal } = house;
   const algorithms = SIGNING_ALGORITHMS.filter((each) => algorithm.includes(each));
+  const { revoke = false, immediately = revoke } = options;
   await agree(terminal, {
     yes,
     about: [
       `A new key for ${algorithms.join(', ')} is published now${immediately ? ' and signs at once' : ' and signs in a minute'}.`,
       ...(immediately ? ['Apps that keep the key set refuse new tokens until they fetch it again.'] : []),
+      ...(revoke ? WHAT_REVOKING_BREAKS : []),
     ],
-    question: 'Rotate?',
-    byScript: 'goes-on',
+    question: revoke ? 'Rotate, and take the present keys back?' : 'Rotate?',
+    byScript: revoke ? 'refused' : 'goes-on',
   });
-  await core.signingKeys.rotate({ algorithms, immediately });
+  await core.signingKeys.rotate({ algorithms, immediately, revoke });
+  await core.journal.record({
+    kind: 'signing-keys.rotated',
+    accountId: null,
+    actor: { kind: 'operator' },
+    facts: { algorithms: algorithms.join(' '), immediately, revoked: revoke },
+  });
   await present(house);
   return 0;
 }
+
+const WHAT_REVOKING_BREAKS = [
+  'The present keys are not published any more: no token they have signed verifies here, or at an app that fetches the key set.',
+  'That ends access tokens in JWT form, ID Tokens that are still looked at, and logout tokens on their way, which are made anew.',
+  'Sessions and refresh tokens go on. An app that keeps the old key set trusts it until it fetches: tell apps to fetch it now.',
+  'Servers that run notice within five seconds.',
+];
 
 async function present({ core, terminal }: House): Promise<void> {
   await terminal.printList({

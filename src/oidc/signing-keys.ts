@@ -10,7 +10,7 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import type { CatalogueRepository } from '../store/port.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
 
@@ -20,8 +20,17 @@ export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
 /** A new key is published this long before it signs: longer than a process's reload, and than most JWKS caches' floor. */
 const PUBLISH_AHEAD_SECONDS = 60;
+const CLOCK_MARGIN_SECONDS = 60;
 /** The longest life of anything signed (an ID Token, one hour), and a margin for clocks. */
 const LONGEST_SIGNED_SECONDS = 3600 + 300;
+
+/** What the name of the fact begins with that holds the first key of an algorithm, as JSON; the algorithm follows. */
+export const FIRST_SIGNING_KEY = 'first-signing-key:';
+/** How the private half of this key is sealed. */
+export const signingKeySeal = (kid: string): SealBinding => [
+  'signing-key',
+  { collection: 'signing_keys', field: 'jwk', id: kid },
+];
 
 export type SigningKeyView = {
   readonly kid: string;
@@ -38,10 +47,15 @@ export type SigningKeys = {
   /** The private key set as the protocol library wants it: what signs now first, what is to be published after it. */
   load(): Promise<{ readonly jwks: { keys: JWK[] }; readonly version: string }>;
   list(): Promise<readonly SigningKeyView[]>;
-  /** Adds a key of each algorithm asked for and retires its predecessors after their last token. `now`: signs at once. */
+  /**
+   * Adds a key of each algorithm asked for and retires its predecessors after their last token. `immediately`: it signs at
+   * once. `revoke`, for keys that may be in strangers' hands: it signs at once, and every other key of these algorithms leaves
+   * the set that is published, whatever it has signed.
+   */
   rotate(options: {
     readonly algorithms: readonly SigningAlgorithm[];
     readonly immediately: boolean;
+    readonly revoke?: boolean;
   }): Promise<readonly SigningKeyView[]>;
 };
 
@@ -54,8 +68,6 @@ export function createSigningKeys({
   readonly keyring: Keyring;
   readonly clock: Clock;
 }): SigningKeys {
-  const context = (kid: string) => ({ collection: 'signing_keys', field: 'jwk', id: kid });
-
   const make = async (alg: SigningAlgorithm, signsFrom: Date): Promise<SigningKeyRecord> => {
     const { privateKey } = await generateKeyPair(alg, {
       extractable: true,
@@ -64,7 +76,7 @@ export function createSigningKeys({
     });
     const jwk = await exportJWK(privateKey);
     const kid = await calculateJwkThumbprint(jwk);
-    const sealedJwk = keyring.seal('signing-key', context(kid), JSON.stringify({ ...jwk, kid, use: 'sig', alg }));
+    const sealedJwk = keyring.seal(...signingKeySeal(kid), JSON.stringify({ ...jwk, kid, use: 'sig', alg }));
     return { kid, alg, sealedJwk, createdAt: clock.now(), signsFrom, retiresAt: null };
   };
 
@@ -74,7 +86,7 @@ export function createSigningKeys({
    */
   const addFirst = async (alg: SigningAlgorithm): Promise<void> => {
     const offered = JSON.stringify(await make(alg, clock.now()));
-    const settled = JSON.parse(await catalogue.settle(`first-signing-key:${alg}`, offered)) as KeptKey;
+    const settled = JSON.parse(await catalogue.settle(`${FIRST_SIGNING_KEY}${alg}`, offered)) as KeptKey;
     const { createdAt, signsFrom } = settled;
     await catalogue.addSigningKey({ ...settled, createdAt: new Date(createdAt), signsFrom: new Date(signsFrom) });
   };
@@ -106,20 +118,22 @@ export function createSigningKeys({
       );
       return {
         jwks: {
-          keys: ordered.map((key) => JSON.parse(keyring.unseal('signing-key', context(key.kid), key.sealedJwk)) as JWK),
+          keys: ordered.map((key) => JSON.parse(keyring.unseal(...signingKeySeal(key.kid), key.sealedJwk)) as JWK),
         },
         version: ordered.map((key) => key.kid).join(' '),
       };
     },
-    async rotate({ algorithms, immediately }) {
+    async rotate({ algorithms, immediately, revoke = false }) {
       const now = clock.now();
-      const signsFrom = immediately ? now : addSeconds(now, PUBLISH_AHEAD_SECONDS);
+      // Where nothing else is left to sign with, a process whose clock is behind must not wait for it.
+      const ahead = revoke ? -CLOCK_MARGIN_SECONDS : immediately ? 0 : PUBLISH_AHEAD_SECONDS;
+      const signsFrom = addSeconds(now, ahead);
       const predecessors = (await catalogue.listSigningKeys()).filter(
-        (key) => algorithms.some((alg) => alg === key.alg) && key.retiresAt === null,
+        (key) => algorithms.some((alg) => alg === key.alg) && (revoke || key.retiresAt === null),
       );
       for (const alg of algorithms) await catalogue.addSigningKey(await make(alg, signsFrom));
       // Only now that the successor is durable may the predecessor's end be set.
-      const retiresAt = addSeconds(signsFrom, LONGEST_SIGNED_SECONDS);
+      const retiresAt = revoke ? now : addSeconds(signsFrom, LONGEST_SIGNED_SECONDS);
       for (const key of predecessors) await catalogue.retireSigningKey(key.kid, retiresAt);
       for (const key of await catalogue.listSigningKeys()) {
         if (key.retiresAt !== null && key.retiresAt <= now) await catalogue.removeSigningKey(key.kid);

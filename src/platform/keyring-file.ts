@@ -37,6 +37,7 @@ export type KeyringFile = {
 export type KeyringProblemKind =
   | 'missing'
   | 'foreign' // belongs to another store
+  | 'behind' // lacks the key that seals
   | 'unreadable'
   | 'exposed' // readable or writable by others
   | 'malformed'

@@ -19,7 +19,8 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
-import type { KeyringFile } from './keyring-file.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type KeyringFile, KeyringProblem } from './keyring-file.ts';
 
 export { createKeyring, KeyringProblem, loadKeyring, retireKeys, rotateKeyring } from './keyring-file.ts';
 export type { KeyringFile, KeyringProblemKind } from './keyring-file.ts';
@@ -27,9 +28,15 @@ export type { KeyringFile, KeyringProblemKind } from './keyring-file.ts';
 /** Which record a sealed value belongs to. Bound into the seal: a value copied to another record or field stays shut. */
 export type SealContext = { collection: string; field: string; id: string };
 
+/** Everything a seal is bound to. Whoever seals names it in one place, which whoever seals anew reads as well. */
+export type SealBinding = readonly [purpose: string, context: SealContext];
+
+/** One of a keyring's sealing keys, told apart from another one of the same version. */
+export type SealingKey = { readonly version: number; readonly fingerprint: string };
+
 /** An opened keyring. `purpose` is a constant of the calling room (`account.email`): each has a key of its own. */
 export type Keyring = {
-  /** The key version that seals now. */
+  /** The key version that seals now: the newest, until told otherwise. */
   readonly current: number;
   /** Every version that can still unseal, oldest first. */
   readonly versions: readonly number[];
@@ -52,6 +59,11 @@ export type Keyring = {
    * two keyrings that were rotated separately from one backup. Throws `RangeError` for a version not listed.
    */
   fingerprint(version?: number): string;
+  /**
+   * Seals with this key from now on; null: with the newest. False when this keyring does not hold it, even after a look at
+   * its file: it goes on with the key it has, the newest that is older where nobody has named one before.
+   */
+  sealWith(key: SealingKey | null): boolean;
 };
 
 /** A sealed value did not open: changed, moved, cut, or sealed with a key this keyring does not hold. */
@@ -73,15 +85,43 @@ export function sealedWith(sealed: string): number | undefined {
   return version === undefined ? undefined : Number(version);
 }
 
+/** Values from outside name any version they like: the file is not read for each of them. */
+const REREAD_MS = 1000;
+
 /**
- * Opens a keyring. `reread`, when given, is called if a value turns up that was sealed with a version newer than any
- * known: a running server then learns of a rotation made by a command or another node, without a restart.
+ * Opens a keyring. `reread`, when given, is called if a value turns up that was sealed with a version that is not known: a
+ * running server then learns of a rotation made by a command or another node, without a restart. A file that cannot be read,
+ * or is another keyring's, changes nothing; and a key once known is known until the end.
  */
-export function openKeyring(file: KeyringFile, options: { reread?: () => KeyringFile } = {}): Keyring {
+export function openKeyring(
+  file: KeyringFile,
+  { reread, clock = systemClock }: { reread?: () => KeyringFile; clock?: Pick<Clock, 'now'> } = {},
+): Keyring {
   let content = file;
+  let named: number | null = null;
+  let readAt = Number.NEGATIVE_INFINITY;
   const derived = new Map<string, KeyObject>();
 
   const newest = (): number => content.keys.at(-1)?.version ?? 0;
+  const current = (): number => named ?? newest();
+
+  const readAgain = (): void => {
+    if (reread === undefined) return;
+    readAt = clock.now().getTime();
+    let read: KeyringFile;
+    try {
+      read = reread();
+    } catch (fault) {
+      if (fault instanceof KeyringProblem) return;
+      throw fault;
+    }
+    if (read.index !== content.index) return;
+    const known = content.keys.filter(({ version }) => read.keys.every((key) => key.version !== version));
+    content = { ...read, keys: [...read.keys, ...known].toSorted((a, b) => a.version - b.version) };
+    // The key of a version may be another one now.
+    derived.clear();
+  };
+  const mayRead = (): boolean => Math.abs(clock.now().getTime() - readAt) >= REREAD_MS;
 
   // Cached: purposes are constants, so the map stays small, and HKDF would dominate the cost of a short seal. Kept as key
   // objects: handed over as bytes, a key costs several times what the MAC or the seal does.
@@ -95,23 +135,30 @@ export function openKeyring(file: KeyringFile, options: { reread?: () => Keyring
   };
 
   const sealingKey = (version: number, purpose: string): KeyObject | undefined => {
-    if (version > newest() && options.reread) content = options.reread();
-    const entry = content.keys.find((key) => key.version === version);
+    const entryOf = () => content.keys.find((key) => key.version === version);
+    if (entryOf() === undefined && mayRead()) readAgain();
+    const entry = entryOf();
     return entry && keyFrom(entry.root, `seal/${version}/${purpose}`);
   };
+
+  const fingerprintOf = (version: number): string | undefined => {
+    const key = sealingKey(version, 'fingerprint');
+    return key && createHmac('sha256', key).update('fingerprint').digest('hex').slice(0, 16);
+  };
+  const holds = ({ version, fingerprint }: SealingKey): boolean => fingerprintOf(version) === fingerprint;
 
   const indexKey = (use: string, purpose: string): KeyObject => keyFrom(content.index, `${use}/${purpose}`);
 
   return {
     get current() {
-      return newest();
+      return current();
     },
     get versions() {
       return content.keys.map((key) => key.version);
     },
 
     seal(purpose, context, plaintext) {
-      const version = newest();
+      const version = current();
       const key = sealingKey(version, purpose);
       if (!key) throw new Error('the keyring holds no key');
       const iv = randomBytes(IV_BYTES);
@@ -153,9 +200,23 @@ export function openKeyring(file: KeyringFile, options: { reread?: () => Keyring
 
     fingerprint(version) {
       if (version === undefined) return indexKey('fingerprint', 'keyring').export().toString('hex', 0, 8);
-      const key = sealingKey(version, 'fingerprint');
-      if (!key) throw new RangeError(`the keyring holds no key version ${version}`);
-      return createHmac('sha256', key).update('fingerprint').digest('hex').slice(0, 16);
+      const fingerprint = fingerprintOf(version);
+      if (fingerprint === undefined) throw new RangeError(`the keyring holds no key version ${version}`);
+      return fingerprint;
+    },
+
+    sealWith(key) {
+      if (key === null) {
+        named = null;
+        return true;
+      }
+      if (!holds(key)) readAgain();
+      if (holds(key)) {
+        named = key.version;
+        return true;
+      }
+      named ??= content.keys.findLast(({ version }) => version < key.version)?.version ?? null;
+      return false;
     },
   };
 }

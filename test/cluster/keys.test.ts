@@ -13,6 +13,8 @@ import { type Gate, openGatedLine } from './gated-line.ts';
 /** Every process looks for keys every five seconds; the machine may be busy. */
 const POLL_AND_PATIENCE_MS = 20_000;
 const PUBLISHED_AHEAD_MS = 60_000;
+/** An ID Token's. */
+const LONGEST_TOKEN_MS = 3_600_000;
 
 let house: Cluster;
 beforeAll(async () => {
@@ -62,6 +64,16 @@ test('a rotation by command: at every instant, every token verifies at every pro
     ]);
   await watch.until(async () => watch.latest().every((token) => kidOf(token) === coming.kid));
   for (const kids of await published(house)) expect(kids).toContain(old);
+
+  // And when the last token of it has expired, nobody publishes it any more.
+  const keys = house.db.collection<{ _id: string; retiresAt: Date }>('signing_keys');
+  const retired = await keys.findOne({ _id: old });
+  expect(retired?.retiresAt.getTime()).toBeGreaterThan(Date.now() + LONGEST_TOKEN_MS - PUBLISHED_AHEAD_MS);
+  await keys.updateOne({ _id: old }, { $set: { retiresAt: new Date() } });
+  await expect
+    .poll(async () => (await published(house)).some((kids) => kids.includes(old)), { timeout: POLL_AND_PATIENCE_MS })
+    .toBe(false);
+  for (const token of watch.latest()) await verifyEverywhere(token);
 });
 
 test('a rotation that is to be immediate reaches every process by its next look, and spoils no token', async () => {
@@ -72,6 +84,18 @@ test('a rotation that is to be immediate reaches every process by its next look,
   await watch.until(async () => watch.latest().every((token) => kidOf(token) !== old));
   expect(new Set(watch.latest().map(kidOf)).size).toBe(1);
   for (const token of watch.tokens) await verifyEverywhere(token);
+});
+
+test('a rotation that takes the present keys back reaches every process by its next look', async () => {
+  const before = (await published(house)).flat();
+  const rotated = await house.command('keys', 'rotate', '--revoke', '--yes', '--json');
+  expect(rotated.code).toBe(0);
+  const fresh = (rotated.json() as { kid: string }[]).map(({ kid }) => kid).toSorted();
+  expect(fresh).toHaveLength(3);
+  expect(before.filter((kid) => fresh.includes(kid))).toEqual([]);
+  await expect.poll(() => published(house), { timeout: POLL_AND_PATIENCE_MS }).toEqual([fresh, fresh, fresh]);
+  const { id_token: idToken } = await house.client('player').signIn(await house.person('alice'));
+  await verifyEverywhere(idToken);
 });
 
 /**

@@ -1,4 +1,4 @@
-import { decodeProtectedHeader } from 'jose';
+import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
 import { expect, test } from 'vitest';
 
 import { commandWorld } from './support.ts';
@@ -44,4 +44,38 @@ test('by default every algorithm gets a key that signs a little later; a wrong o
       .map(({ alg }) => alg)
       .toSorted(),
   ).toEqual(['ES256', 'EdDSA', 'RS256']);
+});
+
+test('keys that may be in strangers’ hands are taken back at once, and what they signed verifies nowhere', async () => {
+  const { here, run, issuer, core, alice, player, rows } = await commandWorld();
+  const browser = await alice.signIn();
+  const before = await player.signIn(alice, browser);
+  // One that was retired before, and would be published for an hour yet.
+  await here('keys', 'rotate', '--algorithm', 'ES256', '--immediately', '--yes');
+  const old = ((await here('keys', 'list', '--json')).json() as Key[]).filter(({ alg }) => alg === 'ES256');
+  expect(old).toHaveLength(2);
+
+  expect(await here('keys', 'rotate', '--revoke')).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
+  const revoked = await run('keys', 'rotate', '--algorithm', 'ES256', '--revoke', '--yes', '--json');
+
+  expect(revoked).toMatchObject({ code: 0, stderr: '' });
+  const left = (revoked.json() as Key[]).filter(({ alg }) => alg === 'ES256');
+  expect(left).toMatchObject([{ status: 'signing' }]);
+  expect(old.map(({ kid }) => kid)).not.toContain(left[0]?.kid);
+  await core.provider.reload();
+  const { keys } = (await (await fetch(`${issuer}/jwks`)).json()) as { keys: { kid: string; alg: string }[] };
+  expect(keys.filter(({ alg }) => alg === 'ES256').map(({ kid }) => kid)).toEqual([left[0]?.kid]);
+  expect(keys).toHaveLength(3);
+  // Sessions and refresh tokens are not theirs to end.
+  const refreshed = await player.refresh(before);
+  if ('error' in refreshed) throw new Error(refreshed.error);
+  expect(decodeProtectedHeader(refreshed.id_token).kid).toBe(left[0]?.kid);
+  const published = createLocalJWKSet({ keys } as unknown as JSONWebKeySet);
+  await expect(jwtVerify(before.id_token, published)).rejects.toThrow(/no applicable key/);
+  await expect(jwtVerify(refreshed.id_token, published)).resolves.toBeDefined();
+  const { events = [] } = await rows();
+  const told = events
+    .filter(({ kind }) => kind === 'signing-keys.rotated')
+    .map(({ facts }) => JSON.parse(String(facts)) as object);
+  expect(told).toContainEqual({ algorithms: 'ES256', immediately: true, revoked: true });
 });

@@ -397,3 +397,82 @@ test('values sealed by the first release open for ever', () => {
     'alice@example.org',
   );
 });
+
+test('which key seals can be told: a key that is there and newer waits until then', () => {
+  createKeyring(path);
+  const ring = openKeyring(rotateKeyring(path));
+  const [first, second] = [1, 2].map((version) => ({ version, fingerprint: ring.fingerprint(version) }));
+  if (first === undefined || second === undefined) throw new Error('there are two');
+  expect(ring.current).toBe(2);
+  expect(ring.sealWith(first)).toBe(true);
+  expect(ring.current).toBe(1);
+  expect(sealedWith(ring.seal('p', alice, 'text'))).toBe(1);
+  expect(ring.sealWith(second)).toBe(true);
+  expect(sealedWith(ring.seal('p', alice, 'text'))).toBe(2);
+  ring.sealWith(first);
+  expect(ring.sealWith(null)).toBe(true);
+  expect(ring.current).toBe(2);
+});
+
+test('told to seal with a key it lacks, a keyring looks at its file, and goes on with what it has', () => {
+  const running = openKeyring(createKeyring(path), { reread: () => loadKeyring(path) });
+  const fingerprint = 'feedfeedfeedfeed';
+  expect(running.sealWith({ version: 2, fingerprint })).toBe(false);
+  expect(running.current).toBe(1);
+  const sealed = running.seal('p', alice, 'text');
+  expect(running.unseal('p', alice, sealed)).toBe('text');
+
+  // Another key of the same version was made elsewhere: this one is not it, and does not seal either.
+  const elsewhere = openKeyring(rotateKeyring(path));
+  expect(running.sealWith({ version: 2, fingerprint })).toBe(false);
+  expect(running.versions).toEqual([1, 2]);
+  expect(running.current).toBe(1);
+  expect(running.sealWith({ version: 2, fingerprint: elsewhere.fingerprint(2) })).toBe(true);
+  expect(sealedWith(running.seal('p', alice, 'text'))).toBe(2);
+});
+
+test('a file that is gone, broken, or another keyring’s takes no key from a running server', () => {
+  const running = openKeyring(createKeyring(path), { reread: () => loadKeyring(path) });
+  const sealed = running.seal('p', alice, 'text');
+  const lacking = { version: 2, fingerprint: 'feedfeedfeedfeed' };
+  const harm: readonly (() => void)[] = [
+    () => rmSync(path),
+    () => writeKeyring('not json'),
+    () => {
+      rmSync(path);
+      createKeyring(path);
+      rotateKeyring(path);
+    },
+  ];
+  for (const harms of harm) {
+    harms();
+    expect(running.sealWith(lacking)).toBe(false);
+    expect(running.versions).toEqual([1]);
+    expect(running.unseal('p', alice, sealed)).toBe('text');
+  }
+});
+
+test('a key that has left the file is known to whoever knew it, until the end', () => {
+  createKeyring(path);
+  const running = openKeyring(rotateKeyring(path), { reread: () => loadKeyring(path) });
+  running.sealWith({ version: 1, fingerprint: running.fingerprint(1) });
+  const sealed = running.seal('p', alice, 'text');
+  retireKeys(path, [1]);
+  rotateKeyring(path);
+  const fresh = openKeyring(loadKeyring(path)).seal('p', alice, 'fresh');
+  expect(running.unseal('p', alice, fresh)).toBe('fresh');
+  expect(running.unseal('p', alice, sealed)).toBe('text');
+});
+
+test('values that name versions out of thin air do not have the file read for each of them', () => {
+  let milliseconds = 0;
+  const clock = { now: () => new Date(milliseconds) };
+  const reread = vi.fn(() => loadKeyring(path));
+  const running = openKeyring(createKeyring(path), { reread, clock });
+  const invented = running.seal('p', alice, 'text').replace('v1.1.', 'v1.77.');
+  for (let nth = 0; nth < 50; nth += 1) expect(() => running.unseal('p', alice, invented)).toThrow(SealBroken);
+  expect(reread).toHaveBeenCalledOnce();
+  milliseconds += 1000;
+  expect(() => running.unseal('p', alice, invented)).toThrow(SealBroken);
+  expect(reread).toHaveBeenCalledTimes(2);
+});
