@@ -5,6 +5,7 @@ import { type Core, randomSecret, REASONS } from '../../src/compose.ts';
 import { type ExitCode, Refused } from '../terminal/outcome.ts';
 import { counted } from '../terminal/text.ts';
 import { seconds, waitSeconds } from './arguments.ts';
+import { clientDrillCommand } from './client-drill.ts';
 import { agree, type House, type Shell } from './house.ts';
 import { metadataFrom, type NewClientOptions, settled } from './new-client.ts';
 import { tellClients, USUAL_WAIT_SECONDS } from './telling.ts';
@@ -64,6 +65,7 @@ export function clientCommands(program: Command, shell: Shell): void {
     .action(({ expiresIn }: { expiresIn: number }) =>
       shell.inHouse((house) => issueInitialAccessToken(house, expiresIn)),
     );
+  clientDrillCommand(client, shell);
 }
 
 async function create(house: House, options: NewClientOptions): Promise<ExitCode> {
@@ -77,6 +79,7 @@ async function create(house: House, options: NewClientOptions): Promise<ExitCode
   }
   const { metadata, secret, warnings } = await settled(core, metadataFrom(options));
   await core.clients.register(id, metadata, 'command');
+  await core.journal.record({ kind: 'client.created', accountId: null, ...byOperator(id) });
   for (const { path, problem, fix } of warnings) terminal.note(`Note: ${path} ${problem}; ${fix}.`);
   await presentOnce(house, id, secret);
   return 0;
@@ -128,6 +131,7 @@ async function remove(
     throw new Refused(`the client ${id} was removed meanwhile`, { exitCode: 1 });
   }
   core.signOuts.written();
+  await core.journal.record({ kind: 'client.deleted', accountId: null, ...byOperator(id) });
   const { exitCode, receipt } = await tellClients(house, signOut.id, wait);
   terminal.printJson({ client_id: id, status: 'deleted', signOut: receipt?.id ?? signOut.id });
   terminal.print(`${id} was removed, and all access through it has ended.`);
@@ -156,6 +160,7 @@ async function rotateSecret(house: House, id: string, { yes = false }: { readonl
   });
   const secret = randomSecret();
   await core.clients.register(id, { ...metadata, client_secret: secret }, source);
+  await core.journal.record({ kind: 'client.secret-rotated', accountId: null, ...byOperator(id) });
   await presentOnce(house, id, secret);
   return 0;
 }
@@ -173,6 +178,8 @@ async function issueInitialAccessToken({ core, terminal }: House, expiresInSecon
   terminal.note('Hand it over safely: it is not shown again.');
   return 0;
 }
+
+const byOperator = (client: string) => ({ actor: { kind: 'operator' }, facts: { client } }) as const;
 
 /** A client with the secret it was just given, which nobody can be shown later. */
 async function presentOnce({ core, terminal }: House, id: string, secret: string | undefined): Promise<void> {
