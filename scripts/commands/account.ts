@@ -5,13 +5,18 @@ import { REASONS } from '../../src/compose.ts';
 import { type ExitCode, Refused } from '../terminal/outcome.ts';
 import { counted } from '../terminal/text.ts';
 import { accountLinkCommands } from './account-links.ts';
+import { LIST, type Listed, oneOrList } from './account-list.ts';
+import { setStatusOfMany } from './account-many.ts';
 import { type Account, accountNamed, allPages, instant, waitSeconds } from './arguments.ts';
 import { agree, type House, type Shell } from './house.ts';
 import { hashPassword, readPassword } from './new-password.ts';
 import { tellClients, USUAL_WAIT_SECONDS } from './telling.ts';
 
+const OPERATOR = { kind: 'operator' } as const;
+
 type Create = { username: string; email: string; passwordFile?: string; admin?: boolean };
 type Ending = { yes?: boolean; wait: number };
+type Disable = Ending & Listed;
 type SetPassword = { passwordFile?: string; keepDevices?: boolean; yes?: boolean; wait: number };
 
 const WAIT = ['--wait <seconds>', 'how long to go on telling apps from here', waitSeconds, USUAL_WAIT_SECONDS] as const;
@@ -35,15 +40,31 @@ export function accountCommands(program: Command, shell: Shell): void {
     .description('one account')
     .action((name: string) => shell.inHouse((house) => show(house, name)));
   account
-    .command('disable <account>')
-    .description('end the access of an account and keep it out; asks first')
+    .command('disable [account]')
+    .description('end the access of an account, or of all on a list, and keep it out; asks first')
+    .option(...LIST.file)
+    .option(...LIST.skip)
     .option('--yes', 'do not ask')
     .option(...WAIT)
-    .action((name: string, options: Ending) => shell.inHouse((house) => end(house, name, 'disabled', options)));
+    .action((name: string | undefined, options: Disable) => {
+      const chosen = oneOrList(name, options);
+      return shell.inHouse((house) =>
+        'name' in chosen
+          ? end(house, chosen.name, 'disabled', options)
+          : setStatusOfMany(house, 'disabled', { ...options, ...chosen }),
+      );
+    });
   account
-    .command('enable <account>')
-    .description('let a disabled account sign in again')
-    .action((name: string) => shell.inHouse((house) => enable(house, name)));
+    .command('enable [account]')
+    .description('let a disabled account, or all on a list, sign in again')
+    .option(...LIST.file)
+    .option(...LIST.skip)
+    .action((name: string | undefined, options: Listed) => {
+      const chosen = oneOrList(name, options);
+      return shell.inHouse((house) =>
+        'name' in chosen ? enable(house, chosen.name) : setStatusOfMany(house, 'active', { ...options, ...chosen }),
+      );
+    });
   account
     .command('delete <account>')
     .description('end the access of an account and erase who it was, for good; asks first')
@@ -75,6 +96,8 @@ async function create(house: House, { username, email, passwordFile, admin = fal
     const taken = created.refused === 'username-taken' || created.refused === 'email-taken';
     throw new Refused(created.problem, { exitCode: taken ? 1 : 2, fix: 'choose another one' });
   }
+  const { id: accountId } = created.account;
+  await core.journal.record({ kind: 'account.created', accountId, actor: OPERATOR, facts: { admin } });
   if (hash === null) {
     terminal.note(
       `No password was given, so ${created.account.username} cannot sign in by password yet: \`curfew account set-password\`.`,
@@ -151,6 +174,7 @@ async function end(
   await forget();
   if (set === 'unknown') throw new Refused(`${called(account)} was deleted meanwhile`, { exitCode: 1 });
   core.signOuts.written();
+  await core.journal.record({ kind: `account.${status}`, accountId: account.id, actor: OPERATOR });
   const { exitCode } = await tellClients(house, signOut.id, wait);
   present(house, await accountNamed(core, account.id));
   return exitCode;
@@ -161,6 +185,7 @@ async function enable(house: House, name: string): Promise<ExitCode> {
   const account = await accountNamed(core, name);
   refuseDeleted(account);
   await core.store.accounts.setStatus({ accountId: account.id, status: 'active' });
+  await core.journal.record({ kind: 'account.enabled', accountId: account.id, actor: OPERATOR });
   present(house, await accountNamed(core, account.id));
   return 0;
 }
@@ -201,6 +226,7 @@ async function setPassword(
   });
   if (set !== 'set') throw new Refused(`${called(account)} was deleted meanwhile`, { exitCode: 1 });
   core.signOuts.written();
+  await core.journal.record({ kind: 'password.changed', accountId: account.id, actor: OPERATOR });
   const exitCode = signOut === undefined ? 0 : (await tellClients(house, signOut.id, wait)).exitCode;
   if (keepDevices) terminal.note('Its devices stay signed in.');
   present(house, await accountNamed(core, account.id));
@@ -228,6 +254,7 @@ function accountFacts(account: Account): Fact[] {
     ['admin', account.admin ? 'yes' : 'no'],
     ['created', instant(account.createdAt)],
     ['password', account.passwordChangedAt === null ? 'none' : `set ${instant(account.passwordChangedAt)}`],
+    ['last signed in', account.lastSignedInAt === null ? 'not noted' : instant(account.lastSignedInAt)],
   ];
 }
 

@@ -5,7 +5,6 @@ import { type Command, Option } from 'commander';
 
 import type { Core } from '../../src/compose.ts';
 import { type ExitCode, Refused } from '../terminal/outcome.ts';
-import { bar } from '../terminal/terminal.ts';
 import { counted } from '../terminal/text.ts';
 import { allPages, instant } from './arguments.ts';
 import { agree, type House, type Shell } from './house.ts';
@@ -93,6 +92,10 @@ async function retry(
   const now = core.clock.now();
   const deadlineAt = new Date(now.getTime() + core.config.delivery.deadlineHours * 3_600_000);
   const retried = dead === 0 ? 0 : await reviveAll(core, choice, now, deadlineAt);
+  if (retried > 0) {
+    const facts = { count: retried, ...(client === undefined ? {} : { client }) };
+    await core.journal.record({ kind: 'delivery.revived', accountId: null, actor: { kind: 'operator' }, facts });
+  }
   if (!terminal.json) terminal.note(`${counted(retried, 'dead letter')} to be tried again.`);
   const revived: Revived = { ...choice, count: retried, at: now, deadlineAt };
   const interrupted = await tryWhatIsDue(house, revived);
@@ -122,10 +125,15 @@ function tryWhatIsDue({ core, terminal, interrupts }: House, revived: Revived): 
       await core.deliveries.runUntilIdle();
       const untried = await countUntried(core, revived);
       if (untried === 0 || signal.aborted || performance.now() > deadline) break;
-      terminal.status(`Telling apps  ${bar(revived.count - untried, revived.count)}`);
+      terminal.progress({
+        doing: 'Telling apps',
+        done: revived.count - untried,
+        total: revived.count,
+        unit: 'notices',
+      });
       await pause(LOOK_EVERY_MS);
     }
-    terminal.status(null);
+    terminal.progress(null);
     if (signal.aborted) terminal.note('Interrupted: what is not delivered yet stays due.');
     return signal.aborted;
   });

@@ -23,7 +23,7 @@ import {
 } from '../../src/compose.ts';
 import { type ExitCode, Refused } from '../terminal/outcome.ts';
 import { factLines, tableLines } from '../terminal/table.ts';
-import { bar, type Terminal } from '../terminal/terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 import { agree, type Shell } from './house.ts';
 import { readPassword } from './new-password.ts';
 
@@ -54,6 +54,8 @@ const CALLED: Readonly<Record<Kind, string>> = {
   deliveries: 'deliveries',
   mails: 'mails',
   events: 'events',
+  incidents: 'incidents',
+  incidentMembers: 'accounts of incidents',
   artifacts: 'sessions and tokens',
   failures: 'failed sign-ins',
   attempts: 'sign-in attempts',
@@ -100,10 +102,10 @@ async function run(
       now: systemClock.now,
       signal,
       report: ({ doing, kind, done, total }) =>
-        terminal.status(`${doing === 'copying' ? 'Copying' : 'Comparing'} ${CALLED[kind]}  ${bar(done, total)}`),
+        terminal.progress({ doing: `${doing === 'copying' ? 'Copying' : 'Comparing'} ${CALLED[kind]}`, done, total }),
     });
   } finally {
-    terminal.status(null);
+    terminal.progress(null);
     await target.close();
   }
 }

@@ -8,7 +8,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { readReceipt, receiptJson, StoreUnavailable } from '../../src/compose.ts';
 import type { ExitCode } from '../terminal/outcome.ts';
-import { bar } from '../terminal/terminal.ts';
 import { counted } from '../terminal/text.ts';
 import type { House } from './house.ts';
 
@@ -32,7 +31,7 @@ export async function tellClients(house: House, signOutId: string, waitSeconds: 
   try {
     const interrupted = await interrupts.hold(async (signal) => {
       await work(house, signOutId, waitSeconds, signal);
-      terminal.status(null);
+      terminal.progress(null);
       if (!signal.aborted) await core.deliveries.stop();
       return signal.aborted;
     });
@@ -96,8 +95,10 @@ async function work(
     const all = pending + delivered + rejected + abandoned;
     if (signOut?.status === 'complete' && pending === 0) return;
     if (!fanningOut && performance.now() >= deadline) return;
-    if (fanningOut) terminal.status(`Finding out whom to tell: ${counted(all, 'notice')}`);
-    else if (waitSeconds > 0) terminal.status(`Telling apps  ${bar(all - pending, all)}`);
+    if (fanningOut) terminal.progress({ doing: 'Finding out whom to tell', done: all, total: null, unit: 'notices' });
+    else if (waitSeconds > 0) {
+      terminal.progress({ doing: 'Telling apps', done: all - pending, total: all, unit: 'notices' });
+    }
   }
 }
 

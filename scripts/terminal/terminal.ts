@@ -6,6 +6,7 @@
  */
 import { styleText } from 'node:util';
 
+import { createProgress, type Step } from './progress.ts';
 import { type Column, factLines, tableLines } from './table.ts';
 import { clip, harmless } from './text.ts';
 
@@ -15,6 +16,9 @@ export type Streams = {
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly env: Readonly<Record<string, string | undefined>>;
 };
+
+/** `auto`: a line on a terminal, nothing elsewhere. `json`: JSON lines on stderr. */
+export const PROGRESS = ['auto', 'json', 'none'] as const;
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 
@@ -41,14 +45,27 @@ export type Terminal = {
   }): Promise<void>;
   /** For whoever is looking, not part of the result. */
   note(...lines: readonly string[]): void;
-  /** The line at the bottom that changes; null takes it away. Only on a terminal. */
-  status(line: string | null): void;
+  /**
+   * How far long work has come, as often as the caller likes; null when it is over. A line at the bottom that changes, with
+   * a bar and the time left; or what `--progress` asks for.
+   */
+  progress(step: Step | null): void;
   style(style: Style, text: string, where?: 'stdout' | 'stderr'): string;
 };
 
 export function createTerminal(
   streams: Streams,
-  { json, color }: { readonly json: boolean; readonly color: boolean },
+  {
+    json,
+    color,
+    progress = 'auto',
+    now,
+  }: {
+    readonly json: boolean;
+    readonly color: boolean;
+    readonly progress?: (typeof PROGRESS)[number];
+    readonly now: () => Date;
+  },
 ): Terminal {
   const { stdin, stdout, stderr, env } = streams;
   const wanted = color && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
@@ -67,6 +84,11 @@ export function createTerminal(
   const above = (stream: NodeJS.WritableStream, text: string): void => {
     clearStatus();
     stream.write(text);
+    drawStatus();
+  };
+  const showStatus = (line: string | null): void => {
+    clearStatus();
+    status = line === null ? null : harmless(line);
     drawStatus();
   };
   const print = (...lines: readonly string[]): void => {
@@ -99,18 +121,17 @@ export function createTerminal(
       const told = lines.flatMap((line) => line.split('\n')).map(harmless);
       above(stderr, `${told.join('\n')}\n`);
     },
-    status(line) {
-      if (stderr.isTTY !== true) return;
-      clearStatus();
-      status = line === null ? null : harmless(line);
-      drawStatus();
-    },
+    progress: createProgress({
+      now,
+      columns: () => stderr.columns || 80,
+      draw: progress === 'auto' && stderr.isTTY === true ? showStatus : undefined,
+      write:
+        progress === 'json'
+          ? (line) =>
+              void stderr.write(`${JSON.stringify(line)}
+`)
+          : undefined,
+    }),
     style,
   };
-}
-
-/** `████░░░░  5/10`: how far long work has come. */
-export function bar(done: number, total: number, width = 24): string {
-  const filled = total === 0 ? 0 : Math.round((done / total) * width);
-  return `${'█'.repeat(filled)}${'░'.repeat(width - filled)}  ${done}/${total}`;
 }

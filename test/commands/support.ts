@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 import { run } from '../../scripts/commands/program.ts';
 import { createInterrupts } from '../../scripts/terminal/outcome.ts';
 import type { Store } from '../../src/store/port.ts';
-import type { Rows } from '../support/store-under-test.ts';
+import { type Rows, unattended } from '../support/store-under-test.ts';
 import { type World, world, type WorldOptions } from '../support/world.ts';
 
 const COMMAND = new URL('../../scripts/curfew.ts', import.meta.url).pathname;
@@ -68,11 +68,13 @@ export type CommandWorld = World & {
   run(...args: string[]): Promise<Ended>;
   /** The same inside this process: no terminal, no half-second to start. */
   here(...args: string[]): Promise<Ended>;
+  /** As `here`, with this on stdin. */
+  given(input: string | Buffer, ...args: string[]): Promise<Ended>;
   /** As `run`, without waiting for its end. */
   begin(...args: string[]): Running;
   /** A file in the world's folder. */
   file(name: string, content: string): string;
-  /** Everything the store holds, row by row. */
+  /** Everything the store holds, row by row, but for what a running server does by itself. */
   rows(): Promise<Rows>;
   /** Asks the store, as one more process would. */
   stored<Answer>(ask: (store: Store) => Promise<Answer>): Promise<Answer>;
@@ -102,8 +104,12 @@ export async function commandWorld(options: WorldOptions = {}): Promise<CommandW
     begin: { value: begin, enumerable: true },
     run: { value: (...args: string[]) => begin(...args).ended, enumerable: true },
     here: { value: (...args: string[]) => here([...args, '--config', configFile]), enumerable: true },
+    given: {
+      value: (input: string | Buffer, ...args: string[]) => here([...args, '--config', configFile], input),
+      enumerable: true,
+    },
     stopServer: { value: stopServer, enumerable: true },
-    rows: { value: () => made.database.rows(), enumerable: true },
+    rows: { value: async () => unattended(await made.database.rows()), enumerable: true },
     stored: {
       enumerable: true,
       value: async <Answer>(ask: (store: Store) => Promise<Answer>): Promise<Answer> => {
@@ -127,9 +133,9 @@ export async function commandWorld(options: WorldOptions = {}): Promise<CommandW
 }
 
 /** Runs a command inside this process, where nobody sits at a terminal. */
-export async function here(args: readonly string[]): Promise<Ended> {
+export async function here(args: readonly string[], input: string | Buffer = ''): Promise<Ended> {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  stdin.end();
+  stdin.end(input);
   const said = Promise.all([text(stdout), text(stderr)]);
   const interrupts = createInterrupts(
     () => undefined,
