@@ -46,6 +46,10 @@ export type Mail = Circumstances &
     | ({ readonly kind: 'password-changed' } & Deniable)
     /** After an incident: an operator's doing, which nobody need deny. */
     | ({ readonly kind: 'password-reset-required' } & Timed)
+    /** The same where no password is to be replaced. `link` is the sign-in page. */
+    | { readonly kind: 'access-ended'; readonly link: string }
+    /** The same where nobody gets in until an operator says so. */
+    | { readonly kind: 'account-locked' }
     | ({
         readonly kind: 'second-factor-changed';
         readonly change: FactorChange;

@@ -10,7 +10,7 @@
 import { addSeconds, type Clock, sleep } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import { createBell, createStoreWatch, storeBackOffMilliseconds, within } from '../platform/patience.ts';
-import type { LeasedMail, MailStatus, OutboxRepository } from '../store/outbox.ts';
+import type { LeasedMail, MailRecord, MailStatus, OutboxRepository } from '../store/outbox.ts';
 import { createPace } from './pace.ts';
 import { type AttemptResult, judgeAttempt, type Verdict } from './retry.ts';
 import { LONGEST_SEND_SECONDS, type Outgoing, type Transport } from './transport.ts';
@@ -23,6 +23,14 @@ export type MailObserver = {
   sent?(kind: string): void;
   /** `pending`: it will be tried again. `outcome` is one of few words, fit for a label. */
   failed?(kind: string, status: Exclude<MailStatus, 'sent'>, outcome: string): void;
+  /** Of each that could not be sent, and is not tried again. */
+  gaveUp?(end: {
+    readonly mail: MailRecord;
+    readonly status: Exclude<MailStatus, 'pending' | 'sent'>;
+    readonly outcome: string;
+    readonly attempts: number;
+    readonly at: Date;
+  }): void;
 };
 
 export type MailWorkerOptions = {
@@ -163,6 +171,7 @@ export function createMailWorker(options: MailWorkerOptions): MailWorker {
     if (status === 'pending') log.info({ ...told, nextAttemptAt }, 'mail.retrying');
     else log.warn(told, status === 'rejected' ? 'mail.rejected' : 'mail.abandoned');
     observe?.failed?.(mail.kind, status, outcome);
+    if (status !== 'pending') observe?.gaveUp?.({ mail, status, outcome, attempts, at: endedAt });
   }
 
   /** Asks again while the store does not answer and the lease stands: what was sent should not be sent again. */

@@ -32,6 +32,11 @@ export type FanOut = {
 /** One batch is one turn of the event loop, reading and writing: a few milliseconds of it. */
 const BATCH = 200;
 const PENDING = 100;
+/**
+ * So many Sign-outs of one person each are spread at once: they wait for the disk, or a majority, together. Those of many
+ * people come one after the other, since a few large batches in one turn would hold everybody up.
+ */
+const AT_ONCE = 16;
 const POLL_MS = 1000;
 /** How long after the death of a process others wait before they go on with what it was spreading. */
 const LEASE_SECONDS = 15;
@@ -45,6 +50,7 @@ export function createFanOut({
   tellable,
   deadlineHours,
   written,
+  spreadOut = async () => {},
 }: {
   readonly store: Store;
   readonly clock: Clock;
@@ -53,6 +59,8 @@ export function createFanOut({
   readonly deadlineHours: number;
   /** Called after Deliveries were written: the worker may start. */
   readonly written: () => void;
+  /** Called when all Deliveries of a Sign-out are written, before it is complete; again if that is cut off. Must not reject. */
+  readonly spreadOut?: (signOut: SignOutRecord) => Promise<void>;
 }): FanOut {
   let running: Promise<void> | undefined;
   let again = false;
@@ -110,24 +118,55 @@ export function createFanOut({
       await hold(signOut, 0);
       return false;
     }
+    await spreadOut(signOut);
     await store.revocations.completeSignOut(signOut);
     log.info({ signOut: signOut.id, scope: signOut.scope.kind }, 'sign-out.fanned-out');
     return true;
+  };
+
+  /** Takes each pending Sign-out once. */
+  const spreadEach = async (): Promise<{ readonly spread: number; readonly fault: unknown }> => {
+    const outcome: { spread: number; fault: unknown } = { spread: 0, fault: undefined };
+    const taken = new Set<string>();
+    const working = new Set<Promise<void>>();
+    let ofMany: Promise<void> = Promise.resolve();
+    const attempt = async (signOut: SignOutRecord): Promise<void> => {
+      if (stopping.signal.aborted) return;
+      try {
+        if (await spread(signOut)) outcome.spread += 1;
+      } catch (err) {
+        // One that cannot be spread must not keep the others waiting; the poll comes back to it.
+        log.warn({ err, signOut: signOut.id }, 'sign-out.not-spread');
+        outcome.fault = err;
+      }
+    };
+    while (!stopping.signal.aborted) {
+      // What is taken and not spread is still in front: another process is at it, or it cannot be spread now.
+      const pending = await store.revocations.pendingSignOuts(PENDING + taken.size - outcome.spread);
+      const others = pending.filter(({ id }) => !taken.has(id));
+      if (others.length === 0) break;
+      for (const signOut of others) {
+        taken.add(signOut.id);
+        if (isOfMany(signOut)) {
+          ofMany = ofMany.then(() => attempt(signOut));
+          continue;
+        }
+        const work = attempt(signOut).finally(() => working.delete(work));
+        working.add(work);
+        if (working.size >= AT_ONCE) await Promise.race(working);
+      }
+    }
+    await Promise.all([...working, ofMany]);
+    return outcome;
   };
 
   const run = async (): Promise<void> => {
     let fault: unknown;
     do {
       again = false;
-      for (const signOut of await store.revocations.pendingSignOuts(PENDING)) {
-        try {
-          if (await spread(signOut)) again = true;
-        } catch (err) {
-          // One that cannot be spread must not keep the others waiting; the poll comes back to it.
-          log.warn({ err, signOut: signOut.id }, 'sign-out.not-spread');
-          fault = err;
-        }
-      }
+      const outcome = await spreadEach();
+      if (outcome.spread > 0) again = true;
+      fault ??= outcome.fault;
     } while (again && !stopping.signal.aborted);
     if (fault !== undefined) throw fault;
   };
@@ -183,6 +222,10 @@ export function createFanOut({
       }
     },
   };
+}
+
+function isOfMany({ scope }: SignOutRecord): boolean {
+  return scope.kind === 'everyone' || scope.kind === 'client' || scope.kind === 'connection';
 }
 
 /** Whether a Client Session ends with this Sign-out, or is only told of it (offline access outlives its browser). */

@@ -126,7 +126,7 @@ async function accountsNamed(store: Store, { kind }: SignOutScope): Promise<numb
     case 'device':
       return 1;
     case 'everyone':
-      return store.accounts.count();
+      return store.cohorts.count({});
     case 'client':
     case 'connection':
       return null;

@@ -74,6 +74,17 @@ export const de: Texts = {
         'Sie haben nichts falsch gemacht. Wählen Sie ein neues Passwort, das Sie sonst nirgends verwenden; danach melden Sie sich an wie gewohnt.',
       action: 'Neues Passwort wählen',
     }),
+    'access-ended': (_mail, { site }) => ({
+      subject: 'Sie wurden vorsorglich abgemeldet',
+      happened: `Zum Schutz Ihres Kontos bei ${site} wurde es auf allen Geräten und in allen Apps abgemeldet.`,
+      advice: 'Sie haben nichts falsch gemacht. Melden Sie sich wie gewohnt wieder an, wo Sie weitermachen möchten.',
+      action: 'Anmelden',
+    }),
+    'account-locked': (_mail, { site }) => ({
+      subject: 'Ihr Konto wurde vorsorglich gesperrt',
+      happened: `Zum Schutz Ihres Kontos bei ${site} wurde es auf allen Geräten und in allen Apps abgemeldet und gesperrt.`,
+      advice: `Sie haben nichts falsch gemacht. Bis der Betreiber von ${site} es wieder öffnet, kann sich niemand anmelden.`,
+    }),
     'second-factor-changed': ({ change, name, left }, { site }) => ({
       subject: FACTOR_SUBJECTS[change],
       happened: factorChanged(change, name, site),

@@ -72,6 +72,17 @@ export const en: Texts = {
         'You did nothing wrong. Choose a new password, one that you use nowhere else, and you can sign in as before.',
       action: 'Choose a new password',
     }),
+    'access-ended': (_mail, { site }) => ({
+      subject: 'You were signed out as a precaution',
+      happened: `To protect your account at ${site}, it was signed out of all devices and all apps.`,
+      advice: 'You did nothing wrong. Sign in again wherever you want to go on, as you always do.',
+      action: 'Sign in',
+    }),
+    'account-locked': (_mail, { site }) => ({
+      subject: 'Your account was locked as a precaution',
+      happened: `To protect your account at ${site}, it was signed out of all devices and all apps, and locked.`,
+      advice: `You did nothing wrong. Until the people who run ${site} open it again, nobody can sign in to it.`,
+    }),
     'second-factor-changed': ({ change, name, left }, { site }) => ({
       subject: FACTOR_SUBJECTS[change],
       happened: factorChanged(change, name, site),
