@@ -8,18 +8,25 @@ import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 import { createAccounts } from './accounts/accounts.ts';
+import { createAudit } from './audit/audit.ts';
+import { approvalEvent, deliveryEvent, mailEvent, refusedEvent, signOutEvent } from './audit/happenings.ts';
 import { createJournal } from './audit/journal.ts';
+import { createLater } from './audit/later.ts';
+import { createDemandedPasswords } from './authn/demanded-passwords.ts';
 import { createHalfWaySignIns } from './authn/half-way.ts';
 import { createMoreProofs } from './authn/more-proofs.ts';
 import { createPasswordHasher, type HashParameters } from './authn/password-hash.ts';
 import { createPasswordPolicy } from './authn/password-policy.ts';
 import { createSignIn } from './authn/sign-in.ts';
 import { createThrottle } from './authn/throttle.ts';
+import { composeIncidents } from './compose-incidents.ts';
 import type { Config } from './config.ts';
 import { createConnections } from './connections/connections.ts';
 import { createDeliveryWorker } from './delivery/worker.ts';
+import { createLogoutDrill } from './drill/logout-drill.ts';
 import { createMail } from './mail/mail.ts';
 import { createArtifactAdapter } from './oidc/artifact-adapter.ts';
+import { signBentToken } from './oidc/bent-token.ts';
 import { createBrowserSessions } from './oidc/browser-session.ts';
 import { refuseClientMetadata } from './oidc/client-check.ts';
 import { createClientDirectory } from './oidc/clients.ts';
@@ -36,9 +43,12 @@ import { createAccessTokenMarks } from './oidc/self-contained.ts';
 import { createSigningKeys } from './oidc/signing-keys.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import type { Log } from './platform/log.ts';
-import { createOutbound } from './platform/outbound-http.ts';
+import { createOutbound, type Outbound } from './platform/outbound-http.ts';
 import { createReach } from './platform/outbound-reach.ts';
-import { createFanOut } from './revocation/fan-out.ts';
+import { randomId } from './platform/random.ts';
+import { createSealingKeys } from './resealing/rotation.ts';
+import { createSealingKeyWatch } from './resealing/sealing-key.ts';
+import { createFanOut, type Tellable } from './revocation/fan-out.ts';
 import { createSignOuts, REASONS } from './revocation/sign-out.ts';
 import type { Store } from './store/port.ts';
 import { openStoreAndKeyring } from './open-store.ts';
@@ -49,6 +59,9 @@ import { createProviderPages } from './web/provider-pages.ts';
 import { createViews } from './web/views.ts';
 
 // What commands need besides the core, so that they import the wiring and nothing behind it.
+export { readCheckpoints, readPublicKey } from './audit/audit-files.ts';
+export type { Checker } from './audit/signed.ts';
+export { type Verified, verifyFile } from './audit/verify-file.ts';
 export { openBlocklist } from './authn/password-blocklist.ts';
 export { INCIDENT_RESET_SECONDS } from './authn/mailed-links.ts';
 export { parseEmail } from './accounts/identifiers.ts';
@@ -56,6 +69,7 @@ export { checkNewClient } from './config/check-new-client.ts';
 export { isRefusal, parseStoreAddress } from './config/store-address.ts';
 export { SIGNING_ALGORITHMS } from './oidc/signing-keys.ts';
 export { KeyringProblem } from './platform/keyring.ts';
+export { RotationBusy } from './resealing/rotation.ts';
 export { DEADLINE_SECONDS as MAIL_DEADLINE_SECONDS } from './mail/outbox.ts';
 export { systemClock } from './platform/clock.ts';
 export { createLog } from './platform/log.ts';
@@ -64,20 +78,25 @@ export { formatProblems } from './config/read.ts';
 export { readConfig } from './configuration.ts';
 export { migrateStore, openStoreReader, openStoreToFill, storeIsThere, storeName, storeUrl } from './open-store.ts';
 export { readReceipt, receiptJson, scopeText } from './revocation/receipt.ts';
+export { secretFileProblem } from './platform/secret-file.ts';
+export { accountsDone, isEveryone, newIncidentId, statusOf as incidentStatus } from './revocation/incident/incident.ts';
 export { REASONS } from './revocation/sign-out.ts';
 export { copySource, copyStore, countKinds, isSameSource, unfinishedCopy } from './store/copy.ts';
 export { StoreUnavailable, StoreUnusable } from './store/port.ts';
 export { KINDS } from './store/transfer.ts';
+export { type IncidentReport, renderIncidentReport } from './web/incident-report.ts';
 
 export type Core = Awaited<ReturnType<typeof composeCore>>;
 export type Web = Awaited<ReturnType<typeof composeWeb>>;
 
-/** What tests replace; nobody else does. */
+/** What tests and drills replace; nobody else does. */
 export type Seams = {
   readonly clock?: Clock;
   /** Stands between the house and its store: gates and faults. */
   readonly wrapStore?: (store: Store) => Store;
   readonly hashFloor?: HashParameters;
+  /** Stands in for the way out to the network, for a house that must reach nobody. */
+  readonly outbound?: Outbound;
 };
 
 /**
@@ -89,13 +108,18 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
   const { keyring, store: opened } = await openStoreAndKeyring(config);
   const store = wrapStore(opened);
 
-  const outbound = createOutbound({
-    allow: config.outbound.allow,
-    // Several Clients may live on one origin; each is bounded by its own lane of the worker.
-    connectionsPerOrigin: 8 * config.delivery.perClient,
-    clock,
-  });
+  const outbound =
+    seams.outbound ??
+    createOutbound({
+      allow: config.outbound.allow,
+      // Several Clients may live on one origin; each is bounded by its own lane of the worker.
+      connectionsPerOrigin: 8 * config.delivery.perClient,
+      clock,
+    });
   const metrics = createMetrics();
+  const journal = createJournal({ store: store.journal, keyring, clock, log });
+  const later = createLater({ journal, clock });
+  const audit = createAudit({ store, keyring, clock, log, issuer: config.issuer, ...config.audit });
   const signOuts = createSignOuts({ store, clock, wake: () => fanOut.wake() });
   const clients = createClientDirectory({
     configured: config.clients,
@@ -107,19 +131,22 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
       const signOut = await signOuts.prepare({ scope, reason: REASONS.clientRemoved, actor: { kind: 'operator' } });
       await store.catalogue.deleteClient(clientId, signOut);
       signOuts.written();
+      await journal.record({ kind: 'client.deleted', accountId: null, facts: { client: clientId } });
     },
   });
+  const tellable = async (clientId: string): Promise<Tellable> => {
+    const client = await clients.lookUpFormer(clientId);
+    if (client?.metadata['backchannel_logout_uri'] === undefined) return null;
+    return { sessionRequired: client.metadata['backchannel_logout_session_required'] === true };
+  };
   const fanOut = createFanOut({
     store,
     clock,
     log,
     deadlineHours: config.delivery.deadlineHours,
-    tellable: async (clientId) => {
-      const client = await clients.lookUpFormer(clientId);
-      if (client?.metadata['backchannel_logout_uri'] === undefined) return null;
-      return { sessionRequired: client.metadata['backchannel_logout_session_required'] === true };
-    },
+    tellable,
     written: () => deliveries.wake(),
+    spreadOut: (signOut) => journal.record(signOutEvent(signOut, Object.values(REASONS))),
   });
 
   const accounts = createAccounts({ store: store.accounts, keyring, clock });
@@ -134,10 +161,13 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     clock,
     log,
     addressAttemptsPerMinute: config.throttle.addressAttemptsPerMinute,
+    refused: (guess) => later.add(refusedEvent(guess)),
   });
+  const demands = createDemandedPasswords(store.catalogue);
   const signIn = createSignIn({
     store: store.accounts,
     accounts,
+    demands,
     throttle,
     hasher,
     policy: createPasswordPolicy({ issuer: config.issuer }),
@@ -146,7 +176,6 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
   });
 
   const proofs = createMoreProofs({ store, keyring, clock, throttle, issuer: config.issuer });
-  const journal = createJournal({ store: store.journal, keyring, clock, log });
   const connections = createConnections({
     config,
     store,
@@ -184,7 +213,11 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
         clock,
         clients,
         epochs: (keys) => store.revocations.epochs(keys),
-        clientSessionOf: clientSessionRecorder({ clock, sealDevice: devices.seal }),
+        clientSessionOf: clientSessionRecorder({
+          clock,
+          sealDevice: devices.seal,
+          approved: (session) => later.add(approvalEvent(session)),
+        }),
         revokeGrant: (grantId) => store.revocations.revokeGrant(grantId, clock.now()),
         noteUse: (grantId) => store.revocations.touchClientSession({ grantId, lastUsedAt: clock.now() }),
       }),
@@ -209,12 +242,57 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     clock,
     random: Math.random,
     log,
-    observe: metrics.deliveries,
+    observe: { ...metrics.deliveries, ended: (end) => later.add(deliveryEvent(end)) },
     concurrency: config.delivery.concurrency,
     perClient: config.delivery.perClient,
   });
 
-  const mail = createMail({ config, outbox: store.outbox, keyring, clock, log, observe: metrics.mails });
+  const logoutDrill = createLogoutDrill({
+    mint: (request) => mintLogoutToken(provider.current(), clients, request),
+    sign: (token) => signBentToken({ signingKeys, clock }, token),
+    publicKeys: () => provider.jwks(),
+    secretOf: (clientId) => config.clients.find((client) => client.client_id === clientId)?.client_secret,
+    outbound,
+    clock,
+  });
+
+  const mail = createMail({
+    config,
+    outbox: store.outbox,
+    keyring,
+    clock,
+    log,
+    observe: { ...metrics.mails, gaveUp: (end) => later.add(mailEvent(end)) },
+  });
+
+  const sealingKeyWatch = createSealingKeyWatch({ catalogue: store.catalogue, keyring, clock, log });
+  const sealingKeys = createSealingKeys({
+    catalogue: store.catalogue,
+    leases: store.leases,
+    seals: store.seals,
+    journal,
+    keyring,
+    keyringFile: config.keyringFile,
+    clock,
+    holder: randomId(),
+  });
+
+  const incidents = composeIncidents({
+    config,
+    store,
+    clock,
+    log,
+    accounts,
+    demands,
+    links: proofs.links,
+    mailer: mail.mailer,
+    journal,
+    clients,
+    signingKeys,
+    fanOut,
+    tellable,
+    sealingKeys,
+  });
 
   return {
     config,
@@ -224,19 +302,26 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
     keyring,
     ...mail,
     ...proofs,
+    incidents,
     journal,
+    later,
+    audit,
     outbound,
     reach: createReach({ allow: config.outbound.allow }),
     metrics,
     accounts,
     signIn,
+    demands,
     throttle,
     signOuts,
     fanOut,
     deliveries,
+    logoutDrill,
     clients,
     connections,
     signingKeys,
+    sealingKeys,
+    sealingKeyWatch,
     provider,
     devices,
     returning,
@@ -247,9 +332,12 @@ export async function composeCore(config: Config, log: Log, seams: Seams = {}) {
       issueInitialAccessToken(provider.current(), store.revocations, lifetime),
     /** Stops what runs in the background, then lets go of network and store. Safe to call once. */
     async close(): Promise<void> {
+      sealingKeyWatch.stop();
       provider.stop();
       await fanOut.stop();
       await Promise.all([deliveries.stop(), mail.mails?.stop()]);
+      await later.flush();
+      await audit.worker.stop();
       await outbound.close();
       await store.close();
     },
@@ -278,6 +366,7 @@ export async function composeWeb(core: Core) {
     recoveryCodes: core.recoveryCodes,
     passkeys: core.passkeys,
     trustedBrowsers: core.trustedBrowsers,
+    demands: core.demands,
     links: core.links,
     halfWay: createHalfWaySignIns({ artifacts: store.artifacts, attempts: store.accounts, keyring, clock }),
     journal: core.journal,
@@ -310,12 +399,14 @@ export async function composeWeb(core: Core) {
   const listener: RequestListener = (request, response) => void handle(request, response);
   return {
     listener,
-    /** Fan-out, deliveries, mails, key reload and sweeping. */
+    /** Fan-out, deliveries, mails, the chain of events, key reload and sweeping. */
     start(): void {
+      core.sealingKeyWatch.start();
       provider.start();
       core.fanOut.start();
       core.deliveries.start();
       core.mails?.start();
+      core.audit.worker.start();
     },
     /** Lets go of those who only wait for news, so that the server can close. */
     stop(): void {

@@ -194,6 +194,25 @@ export const ConfigSchema = z
       })
       .describe('Telling Clients of a sign-out.')
       .prefault({}),
+    audit: z
+      .strictObject({
+        keepDays: z
+          .int()
+          .min(1)
+          .max(36_500)
+          .default(400)
+          .describe('How long events are kept. What is older is deleted from the beginning, and the record says so.'),
+        checkpointMinutes: z
+          .int()
+          .min(1)
+          .max(1440)
+          .default(10)
+          .describe(
+            'How often the end of the record is signed, if there is anything new; each is a line in the log too.',
+          ),
+      })
+      .describe('The record of what happened.')
+      .prefault({}),
     log: z
       .strictObject({
         level: z

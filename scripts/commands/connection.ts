@@ -75,6 +75,13 @@ async function refresh({ core, terminal }: House, settings: Settings): Promise<E
     });
   }
   const refreshed = await core.connections.samlStates.refresh(settings);
+  await core.journal.record({
+    kind: 'connection.refreshed',
+    accountId: null,
+    actor: { kind: 'operator' },
+    outcome: refreshed.kind,
+    facts: { connection: settings.id },
+  });
   switch (refreshed.kind) {
     case 'changed':
       terminal.printJson({ id: settings.id, changed: true, added: refreshed.added, removed: refreshed.removed });

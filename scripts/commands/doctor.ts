@@ -12,6 +12,7 @@ import { areWell, type Finding, findingLines, findingsJson } from './findings.ts
 import { configurationOf, openCore, type Shell, whatLacks } from './house.ts';
 import { checkBlocklist, checkIssuer } from './doctor-surroundings.ts';
 import { checkClock, checkDeliveries, checkKeys, checkStore } from './doctor-house.ts';
+import { checkKeyring } from './doctor-keyring.ts';
 import { checkBackChannels } from './doctor-clients.ts';
 import { checkConnections } from './doctor-connections.ts';
 import { checkMail } from './doctor-mail.ts';
@@ -80,7 +81,7 @@ async function examineHouse(config: Config, terminal: Terminal): Promise<Finding
       checkConnections(core),
       checkMail(core),
     ];
-    return [keyring, store, checkClock(core, condition), ...(await Promise.all(inside)).flat()];
+    return [...(await checkKeyring(core)), store, checkClock(core, condition), ...(await Promise.all(inside)).flat()];
   } finally {
     await core.close();
   }

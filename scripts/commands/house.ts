@@ -76,12 +76,15 @@ export function configurationOf(configFile: string | undefined) {
 }
 
 /** Opens the core over a configuration; its log lines go to stderr, above any status line. */
-export function openCore(config: Parameters<typeof composeCore>[0], terminal: Terminal): Promise<Core> {
+export async function openCore(config: Parameters<typeof composeCore>[0], terminal: Terminal): Promise<Core> {
   const log = createLog({
     level: 'warn',
     destination: { write: (line) => terminal.note(line.replace(/\n$/, '')) },
   });
-  return composeCore(config, log);
+  const core = await composeCore(config, log);
+  // However long it works: what is sealed here goes by what the store says now.
+  core.sealingKeyWatch.start();
+  return core;
 }
 
 export async function openHouse(
@@ -96,7 +99,7 @@ export async function openHouse(
   try {
     return await work({ core, terminal, interrupts });
   } finally {
-    terminal.status(null);
+    terminal.progress(null);
     await core.close();
   }
 }

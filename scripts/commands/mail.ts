@@ -87,6 +87,10 @@ async function retry(
   const now = core.clock.now();
   const deadlineAt = new Date(now.getTime() + MAIL_DEADLINE_SECONDS * 1000);
   const retried = dead === 0 ? 0 : await reviveAll(core, choice, now, deadlineAt);
+  if (retried > 0) {
+    const facts = { count: retried };
+    await core.journal.record({ kind: 'mail.revived', accountId: null, actor: { kind: 'operator' }, facts });
+  }
   if (!terminal.json) terminal.note(`${counted(retried, 'mail')} to be tried again.`);
   const interrupted = await interrupts.hold(async (signal) => {
     signal.addEventListener('abort', () => void mails.stop(), { once: true });

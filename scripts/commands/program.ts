@@ -4,23 +4,34 @@
  */
 import { readFileSync } from 'node:fs';
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 
+import { systemClock } from '../../src/compose.ts';
 import { serve } from '../../src/server.ts';
 import { accountCommands } from './account.ts';
+import { auditCommands } from './audit.ts';
 import { clientCommands } from './client.ts';
 import { connectionCommands } from './connection.ts';
 import { deliveryCommands } from './delivery.ts';
 import { doctorCommand } from './doctor.ts';
+import { drillCommands } from './drill.ts';
 import { explainFault, openHouse, type Shell } from './house.ts';
+import { incidentCommands } from './incident.ts';
+import { keyringCommands } from './keyring.ts';
 import { keysCommands } from './keys.ts';
 import { mailCommands } from './mail.ts';
 import { signOutCommand } from './sign-out.ts';
 import { storeCommands } from './store.ts';
 import type { ExitCode, Interrupts } from '../terminal/outcome.ts';
-import { createTerminal, type Streams } from '../terminal/terminal.ts';
+import { createTerminal, PROGRESS, type Streams } from '../terminal/terminal.ts';
 
-type Globals = { config?: string; json?: boolean; color: boolean; debug?: boolean };
+type Globals = {
+  config?: string;
+  json?: boolean;
+  progress: (typeof PROGRESS)[number];
+  color: boolean;
+  debug?: boolean;
+};
 
 const EXIT_CODES = `
 Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 done, deliveries still pending · 130 interrupted
@@ -35,6 +46,11 @@ export async function run(typed: readonly string[], streams: Streams, interrupts
     .description('A self-hosted identity provider in which one press signs a person out everywhere.')
     .option('--config <file>', 'configuration file (default: $CURFEW_CONFIG, else development defaults)')
     .option('--json', 'results as JSON on stdout, and nothing else there')
+    .addOption(
+      new Option('--progress <how>', 'of long work: a bar on a terminal, JSON lines on stderr, nothing')
+        .choices(PROGRESS)
+        .default('auto'),
+    )
     .option('--no-color', 'no colours')
     .option('--debug', 'where a failure came from')
     .version(version())
@@ -58,11 +74,15 @@ export async function run(typed: readonly string[], streams: Streams, interrupts
   clientCommands(program, shell);
   connectionCommands(program, shell);
   signOutCommand(program, shell);
+  incidentCommands(program, shell);
   deliveryCommands(program, shell);
   mailCommands(program, shell);
+  keyringCommands(program, shell);
   keysCommands(program, shell);
+  auditCommands(program, shell);
   storeCommands(program, shell);
   doctorCommand(program, shell);
+  drillCommands(program, shell);
   try {
     await program.parseAsync(typed, { from: 'user' });
     return exitCode;
@@ -85,8 +105,8 @@ function createShell(
   const shell: Shell = {
     interrupts,
     get terminal() {
-      const { json = false, color } = program.opts<Globals>();
-      return (terminal ??= createTerminal(streams, { json, color }));
+      const { json = false, color, progress } = program.opts<Globals>();
+      return (terminal ??= createTerminal(streams, { json, color, progress, now: systemClock.now }));
     },
     get configFile() {
       return program.opts<Globals>().config;

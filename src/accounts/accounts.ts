@@ -7,7 +7,7 @@
  * It refuses to know how a person proves who they are, and how their access ends.
  */
 import type { Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import { randomId as drawId } from '../platform/random.ts';
 import type { AccountRepository, Page } from '../store/port.ts';
 import type { AccountRecord, IdentityRecord } from '../store/records.ts';
@@ -27,6 +27,8 @@ export type AccountView = {
   readonly emailVerifiedAt: Date | null;
   /** BCP 47; null when it is not known. */
   readonly locale: string | null;
+  /** Null: nobody has signed in to it since that is noted. */
+  readonly lastSignedInAt: Date | null;
 };
 
 /** Why an account was not created; `problem` is fit to show to whoever asked for it. */
@@ -69,6 +71,8 @@ export type Accounts = {
   resolve(name: string): Promise<AccountView | null>;
   /** By id, ascending. */
   list(page: Page): Promise<readonly AccountView[]>;
+  /** What is kept of one, readable. */
+  view(record: AccountRecord): AccountView;
   /** The blind index under which an identifier is kept, whether it was typed as a username or as an e-mail address. */
   identifierIndex(typed: string): string;
   /**
@@ -100,10 +104,10 @@ export function createAccounts(needs: {
   const { store, keyring, clock, randomId = randomAccountId } = needs;
 
   const seal = (field: 'username' | 'email', id: string, plain: string): string =>
-    keyring.seal(`account.${field}`, { collection: 'accounts', field, id }, plain);
+    keyring.seal(...accountSeal(field, id), plain);
 
   const unseal = (field: 'username' | 'email', id: string, sealed: string): string =>
-    keyring.unseal(`account.${field}`, { collection: 'accounts', field, id }, sealed);
+    keyring.unseal(...accountSeal(field, id), sealed);
 
   const identifierIndex = (typed: string): string =>
     keyring.blindIndex('account.identifier', canonicalIdentifier(typed));
@@ -122,11 +126,39 @@ export function createAccounts(needs: {
     passwordChangedAt: record.password?.changedAt ?? null,
     emailVerifiedAt: record.emailVerifiedAt,
     locale: record.locale,
+    lastSignedInAt: record.lastSignedInAt,
   });
+
+  type Identified = Awaited<ReturnType<AccountRepository['identify']>>;
+  /**
+   * Changes the identifiers that an account has. Sealing them anew (a keyring rotates while everybody is served) is a change
+   * to what is kept and none to the account: whoever is told so looks again, and goes on while they are the same.
+   */
+  const untilNotResealed = async (
+    accountId: string,
+    change: (record: AccountRecord) => Promise<Identified>,
+  ): Promise<Identified> => {
+    let record = await store.find(accountId);
+    for (;;) {
+      if (record === null || record.status === 'deleted') return 'stale';
+      const changed = await change(record);
+      if (changed !== 'stale') return changed;
+      const since = await store.find(accountId);
+      if (since === null || !isOnlyResealed(record, since)) return 'stale';
+      record = since;
+    }
+  };
+  const isOnlyResealed = (before: AccountRecord, since: AccountRecord): boolean => {
+    if (since.status === 'deleted') return false;
+    if (before.sealedUsername === since.sealedUsername && before.sealedEmail === since.sealedEmail) return false;
+    const [present, now] = [view(before), view(since)];
+    return present.username === now.username && present.email === now.email;
+  };
 
   const viewed = (record: AccountRecord | null): AccountView | null => (record === null ? null : view(record));
 
   return {
+    view,
     async create({
       username: typedUsername,
       email: typedEmail,
@@ -154,6 +186,7 @@ export function createAccounts(needs: {
         passwordResetRequiredAt: null,
         emailVerifiedAt: emailVerified ? createdAt : null,
         locale,
+        lastSignedInAt: null,
         createdAt,
       };
       const inserted = await store.insert(
@@ -179,35 +212,35 @@ export function createAccounts(needs: {
     async changeEmail({ accountId, from, email: typed, verified }) {
       const email = parseEmail(typed);
       if ('refused' in email) return email;
-      const record = await store.find(accountId);
-      if (record === null || record.status === 'deleted') return 'stale';
-      const present = view(record);
-      if (present.email !== from) return 'stale';
       return identified(
-        await store.identify({
-          accountId,
-          expected: record,
-          sealedUsername: record.sealedUsername,
-          sealedEmail: seal('email', accountId, email.email),
-          emailVerifiedAt: verified ? clock.now() : null,
-          identifiers: { username: identifierIndex(present.username), email: identifierIndex(email.email) },
+        await untilNotResealed(accountId, async (record) => {
+          const present = view(record);
+          if (present.email !== from) return 'stale';
+          return store.identify({
+            accountId,
+            expected: record,
+            sealedUsername: record.sealedUsername,
+            sealedEmail: seal('email', accountId, email.email),
+            emailVerifiedAt: verified ? clock.now() : null,
+            identifiers: { username: identifierIndex(present.username), email: identifierIndex(email.email) },
+          });
         }),
       );
     },
 
     async dropEmail({ accountId, email }) {
-      const record = await store.find(accountId);
-      if (record === null || record.status === 'deleted') return 'stale';
-      const present = view(record);
-      if (present.email !== email) return 'stale';
-      const byUsername = identifierIndex(present.username);
-      const dropped = await store.identify({
-        accountId,
-        expected: record,
-        sealedUsername: record.sealedUsername,
-        sealedEmail: seal('email', accountId, ''),
-        emailVerifiedAt: null,
-        identifiers: { username: byUsername, email: byUsername },
+      const dropped = await untilNotResealed(accountId, async (record) => {
+        const present = view(record);
+        if (present.email !== email) return 'stale';
+        const byUsername = identifierIndex(present.username);
+        return store.identify({
+          accountId,
+          expected: record,
+          sealedUsername: record.sealedUsername,
+          sealedEmail: seal('email', accountId, ''),
+          emailVerifiedAt: null,
+          identifiers: { username: byUsername, email: byUsername },
+        });
       });
       return dropped === 'set' ? 'changed' : 'stale';
     },
@@ -215,20 +248,20 @@ export function createAccounts(needs: {
     async changeUsername({ accountId, username: typed }) {
       const username = parseUsername(typed);
       if ('refused' in username) return username;
-      const record = await store.find(accountId);
-      if (record === null || record.status === 'deleted') return 'stale';
-      const byEmail = identifierIndex(view(record).email);
-      // An address that nobody has vouched for finds nobody, and a change of name does not make it.
-      const identifies = (await store.findByIdentifier(byEmail))?.id === accountId;
-      const byUsername = identifierIndex(username.username);
       return identified(
-        await store.identify({
-          accountId,
-          expected: record,
-          sealedUsername: seal('username', accountId, username.username),
-          sealedEmail: record.sealedEmail,
-          emailVerifiedAt: record.emailVerifiedAt,
-          identifiers: { username: byUsername, email: identifies ? byEmail : byUsername },
+        await untilNotResealed(accountId, async (record) => {
+          const byEmail = identifierIndex(view(record).email);
+          // An address that nobody has vouched for finds nobody, and a change of name does not make it.
+          const identifies = (await store.findByIdentifier(byEmail))?.id === accountId;
+          const byUsername = identifierIndex(username.username);
+          return store.identify({
+            accountId,
+            expected: record,
+            sealedUsername: seal('username', accountId, username.username),
+            sealedEmail: record.sealedEmail,
+            emailVerifiedAt: record.emailVerifiedAt,
+            identifiers: { username: byUsername, email: identifies ? byEmail : byUsername },
+          });
         }),
       );
     },
@@ -241,6 +274,11 @@ export function createAccounts(needs: {
       return email === '' ? named : { ...named, email, email_verified: emailVerifiedAt !== null };
     },
   };
+}
+
+/** How an identifier of this account is sealed. */
+export function accountSeal(field: 'username' | 'email', id: string): SealBinding {
+  return [`account.${field}`, { collection: 'accounts', field, id }];
 }
 
 const TAKEN = {

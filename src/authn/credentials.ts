@@ -4,7 +4,7 @@
  * Invariant: a Credential's content leaves the store sealed for the very account and id it belongs to, so that one moved to
  * another account, or under another id, does not open. It refuses to know what any kind of content means.
  */
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import type { RevocationRepository } from '../store/port.ts';
 import type { Stamps } from '../store/records.ts';
 import type { CredentialKind, CredentialRecord, CredentialRepository } from '../store/credentials.ts';
@@ -29,6 +29,15 @@ export type Credentials<Content> = {
   remove(which: { readonly accountId: string; readonly id: string }): Promise<boolean>;
 };
 
+/** How the content of this Credential is sealed. */
+export function credentialSeal({
+  kind,
+  accountId,
+  id,
+}: Pick<CredentialRecord, 'kind' | 'accountId' | 'id'>): SealBinding {
+  return ['credential', { collection: 'credentials', field: kind, id: `${accountId}/${id}` }];
+}
+
 export function createCredentials<Content>({
   kind,
   store,
@@ -40,16 +49,11 @@ export function createCredentials<Content>({
   readonly revocations: Pick<RevocationRepository, 'stand'>;
   readonly keyring: Pick<Keyring, 'seal' | 'unseal'>;
 }): Credentials<Content> {
-  const context = ({ accountId, id }: Pick<CredentialRecord, 'accountId' | 'id'>) => ({
-    collection: 'credentials',
-    field: kind,
-    id: `${accountId}/${id}`,
-  });
   const seal = (whose: Pick<CredentialRecord, 'accountId' | 'id'>, content: Content): string =>
-    keyring.seal('credential', context(whose), JSON.stringify(content));
+    keyring.seal(...credentialSeal({ ...whose, kind }), JSON.stringify(content));
   const open = ({ sealed, ...record }: CredentialRecord): Opened<Content> => ({
     ...record,
-    content: JSON.parse(keyring.unseal('credential', context(record), sealed)) as Content,
+    content: JSON.parse(keyring.unseal(...credentialSeal({ ...record, kind }), sealed)) as Content,
   });
   return {
     of: async (accountId) =>

@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto';
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import { randomSecret } from '../platform/random.ts';
 import type { AccountRepository, ArtifactRepository } from '../store/port.ts';
 import type { Stamps } from '../store/records.ts';
@@ -36,7 +36,12 @@ export type HalfWaySignIns<Proof> = {
 
 export const HALF_WAY_SECONDS = 600;
 const WRONG_CODES = 5;
-const MODEL = 'HalfWaySignIn';
+export const HALF_WAY_MODEL = 'HalfWaySignIn';
+
+/** How such an artifact is sealed. */
+export function halfWaySeal(key: Uint8Array): SealBinding {
+  return ['half-way', { collection: 'artifacts', field: HALF_WAY_MODEL, id: Buffer.from(key).toString('base64url') }];
+}
 
 export function createHalfWaySignIns<Proof>({
   artifacts,
@@ -49,27 +54,22 @@ export function createHalfWaySignIns<Proof>({
   readonly keyring: Pick<Keyring, 'seal' | 'unseal'>;
   readonly clock: Pick<Clock, 'now'>;
 }): HalfWaySignIns<Proof> {
-  const keyOf = (bearer: string): Buffer => hash('sha256', `${MODEL}:${bearer}`, 'buffer');
-  const context = (key: Uint8Array) => ({
-    collection: 'artifacts',
-    field: MODEL,
-    id: Buffer.from(key).toString('base64url'),
-  });
+  const keyOf = (bearer: string): Buffer => hash('sha256', `${HALF_WAY_MODEL}:${bearer}`, 'buffer');
 
   return {
     async begin(halfWay, stamps) {
       const bearer = randomSecret();
       const key = keyOf(bearer);
-      const payload = keyring.seal('half-way', context(key), JSON.stringify(halfWay));
+      const payload = keyring.seal(...halfWaySeal(key), JSON.stringify(halfWay));
       const expiresAt = addSeconds(clock.now(), HALF_WAY_SECONDS);
-      await artifacts.save({ model: MODEL, key, payload, stamps, expiresAt });
+      await artifacts.save({ model: HALF_WAY_MODEL, key, payload, stamps, expiresAt });
       return bearer;
     },
     async find(bearer, at) {
       if (bearer === undefined || !/^[\w-]{43}$/.test(bearer)) return null;
       const found = await artifacts.find(keyOf(bearer), clock.now());
       if (found === null || found.consumedAt !== null) return null;
-      const halfWay = JSON.parse(keyring.unseal('half-way', context(found.key), found.payload)) as HalfWay<Proof>;
+      const halfWay = JSON.parse(keyring.unseal(...halfWaySeal(found.key), found.payload)) as HalfWay<Proof>;
       return halfWay.at === at ? { halfWay, epochs: found.epochs } : null;
     },
     async countWrong(bearer) {

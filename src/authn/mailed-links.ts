@@ -9,10 +9,10 @@
 import { hash } from 'node:crypto';
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import { randomSecret } from '../platform/random.ts';
 import type { ArtifactRepository, RevocationRepository } from '../store/port.ts';
-import type { Stamps } from '../store/records.ts';
+import type { ScopeKey, Stamps } from '../store/records.ts';
 
 /** What a link is for, and what it needs to know for that. */
 export type LinkPurpose =
@@ -69,8 +69,8 @@ const LINKS: Readonly<Record<LinkKind, { readonly seconds: number; readonly ends
   'change-email': { seconds: HOUR, endsWithAccess: true },
   'revert-email': { seconds: 7 * DAY, endsWithAccess: false },
   'not-me': { seconds: 7 * DAY, endsWithAccess: false },
-  register: { seconds: DAY, endsWithAccess: false },
-  invite: { seconds: 7 * DAY, endsWithAccess: false },
+  register: { seconds: DAY, endsWithAccess: true },
+  invite: { seconds: 7 * DAY, endsWithAccess: true },
 };
 /** After an incident people are told by the thousand, and read their mail when they can. */
 export const INCIDENT_RESET_SECONDS = DAY;
@@ -79,7 +79,14 @@ export const INCIDENT_RESET_SECONDS = DAY;
 export const linkExpiry = (kind: LinkKind, now: Date): Date => addSeconds(now, LINKS[kind].seconds);
 
 type Kept = { readonly accountId: string | null; readonly purpose: LinkPurpose; readonly madeAt: string };
+export const MAILED_LINK_MODEL = 'MailedLink';
 const VOIDED = 'VoidedReverts';
+
+/** How such an artifact is sealed. */
+export function mailedLinkSeal(key: Uint8Array): SealBinding {
+  const id = Buffer.from(key).toString('base64url');
+  return ['mailed-link', { collection: 'artifacts', field: MAILED_LINK_MODEL, id }];
+}
 
 export function createMailedLinks({
   artifacts,
@@ -92,12 +99,7 @@ export function createMailedLinks({
   readonly keyring: Pick<Keyring, 'seal' | 'unseal'>;
   readonly clock: Pick<Clock, 'now'>;
 }): MailedLinks {
-  const keyOf = (bearer: string): Buffer => hash('sha256', `MailedLink:${bearer}`, 'buffer');
-  const context = (key: Uint8Array) => ({
-    collection: 'artifacts',
-    field: 'MailedLink',
-    id: Buffer.from(key).toString('base64url'),
-  });
+  const keyOf = (bearer: string): Buffer => hash('sha256', `${MAILED_LINK_MODEL}:${bearer}`, 'buffer');
 
   const voidedKey = (accountId: string): Buffer => hash('sha256', `${VOIDED}:${accountId}`, 'buffer');
   const voided = async (accountId: string): Promise<{ readonly since: Date; readonly until: Date } | null> => {
@@ -114,22 +116,23 @@ export function createMailedLinks({
   return {
     async mint({ accountId, purpose, seconds, standing }) {
       const { endsWithAccess, seconds: usual } = LINKS[purpose.kind];
-      const present = async () => revocations.epochs(['everyone', `account:${accountId}`]);
-      const stamps = endsWithAccess && accountId !== null ? (standing ?? (await present())) : {};
+      // Nobody's link yet ends with a Sign-out of everyone.
+      const scopes: ScopeKey[] = accountId === null ? ['everyone'] : ['everyone', `account:${accountId}`];
+      const stamps = endsWithAccess ? (standing ?? (await revocations.epochs(scopes))) : {};
       const bearer = randomSecret();
       const key = keyOf(bearer);
       const now = clock.now();
       const kept: Kept = { accountId, purpose, madeAt: now.toISOString() };
-      const payload = keyring.seal('mailed-link', context(key), JSON.stringify(kept));
+      const payload = keyring.seal(...mailedLinkSeal(key), JSON.stringify(kept));
       const expiresAt = addSeconds(now, seconds ?? usual);
-      await artifacts.save({ model: 'MailedLink', key, payload, stamps, expiresAt });
+      await artifacts.save({ model: MAILED_LINK_MODEL, key, payload, stamps, expiresAt });
       return bearer;
     },
     async find<Kind extends LinkKind>(kind: Kind, bearer: string) {
       if (!/^[\w-]{43}$/.test(bearer)) return null;
       const found = await artifacts.find(keyOf(bearer), clock.now());
       if (found === null || found.consumedAt !== null) return null;
-      const link = JSON.parse(keyring.unseal('mailed-link', context(found.key), found.payload)) as Kept;
+      const link = JSON.parse(keyring.unseal(...mailedLinkSeal(found.key), found.payload)) as Kept;
       const { accountId, purpose } = link;
       const madeAt = new Date(link.madeAt);
       if (purpose.kind !== kind) return null;

@@ -12,6 +12,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Log } from '../platform/log.ts';
 import type { AccountRepository } from '../store/port.ts';
 import type { AccountRecord } from '../store/records.ts';
+import { type DemandedPasswords, laterDemand } from './demanded-passwords.ts';
 import type { Overloaded, PasswordHasher } from './password-hash.ts';
 import type { PasswordPolicy, ProblemWords } from './password-policy.ts';
 import type { Guessed, Locked, Looked, Throttle, Throttled } from './throttle.ts';
@@ -68,9 +69,11 @@ export type SignIn = {
   >;
 };
 
-/** Whether an operator has demanded another password than the present one. */
-const mustBeReset = ({ password, passwordResetRequiredAt }: AccountRecord): boolean =>
-  password !== null && passwordResetRequiredAt !== null && password.changedAt <= passwordResetRequiredAt;
+/** Whether an operator has demanded another password than the present one, of this account or of everyone. */
+function mustBeReset({ password, passwordResetRequiredAt }: AccountRecord, ofEveryone: Date | null): boolean {
+  const demandedAt = laterDemand(passwordResetRequiredAt, ofEveryone);
+  return password !== null && demandedAt !== null && password.changedAt <= demandedAt;
+}
 
 // Looked up in place of an account that is not there, so that both cost the same round trips. Too short to be an id.
 const NOBODY = 'nobody';
@@ -78,13 +81,14 @@ const NOBODY = 'nobody';
 export function createSignIn(needs: {
   readonly store: Pick<AccountRepository, 'find' | 'findByIdentifier' | 'setPassword'>;
   readonly accounts: Pick<Accounts, 'identifierIndex'>;
+  readonly demands: Pick<DemandedPasswords, 'demandedAt'>;
   readonly throttle: Throttle;
   readonly hasher: PasswordHasher;
   readonly policy: PasswordPolicy;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Pick<Log, 'warn'>;
 }): SignIn {
-  const { store, accounts, throttle, hasher, policy, clock, log } = needs;
+  const { store, accounts, demands, throttle, hasher, policy, clock, log } = needs;
 
   type Verified = SignedIn & { readonly verifiedHash: string };
   const wrong: Looked<SignInRefusal> = { verdict: 'wrong', answer: { refused: 'wrong-credentials' } };
@@ -92,7 +96,7 @@ export function createSignIn(needs: {
   const lookAtStranger = async ({ password, signal }: Attempt): Promise<Looked<Verified | SignInRefusal>> => {
     // Stand in for noting the epoch and for reading the account.
     await store.find(NOBODY);
-    await store.find(NOBODY);
+    await Promise.all([store.find(NOBODY), demands.demandedAt()]);
     const outcome = await hasher.verifyNothing(password, signal);
     return 'refused' in outcome ? { verdict: 'not-looked-at', answer: outcome } : wrong;
   };
@@ -104,7 +108,7 @@ export function createSignIn(needs: {
     const signedInAt = clock.now();
     await noteEpoch(accountId);
     // Read again, now that the epoch is noted: an older copy may hold a password that has since been changed.
-    const account = await store.find(accountId);
+    const [account, ofEveryone] = await Promise.all([store.find(accountId), demands.demandedAt()]);
     const present = account?.password?.hash;
     const outcome =
       present === undefined
@@ -112,7 +116,7 @@ export function createSignIn(needs: {
         : await hasher.verify(present, password, signal);
     if ('refused' in outcome) return { verdict: 'not-looked-at', answer: outcome };
     if (!outcome.ok || account?.status !== 'active' || !account.password) return wrong;
-    if (mustBeReset(account)) return { verdict: 'right', answer: { refused: 'reset-required' } };
+    if (mustBeReset(account, ofEveryone)) return { verdict: 'right', answer: { refused: 'reset-required' } };
     const verifiedHash = outcome.weaker
       ? await strengthen(account.id, account.password, password)
       : account.password.hash;
@@ -134,7 +138,8 @@ export function createSignIn(needs: {
     }
   };
 
-  const guessAt = (account: AccountRecord, { knownDevice }: Attempt): Guessed => ({
+  const guessAt = (account: AccountRecord, { knownDevice, address }: Attempt): Guessed => ({
+    address,
     authenticator: 'password',
     accountId: account.id,
     since: account.password?.changedAt ?? null,

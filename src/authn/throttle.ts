@@ -29,6 +29,8 @@ export type Guessed =
       readonly pace?: Pace | undefined;
       /** A device id the caller has verified for this very account. */
       readonly knownDevice?: string | undefined;
+      /** Where the guess came from, for the record. Not part of the budget. */
+      readonly address?: string | undefined;
     }
   | { readonly authenticator: string; readonly unknownIdentifier: string };
 
@@ -80,8 +82,15 @@ export function createThrottle(needs: {
   readonly addressAttemptsPerMinute: number;
   /** How many attempts may wait for one budget in this process. */
   readonly waitingPerBudget?: number;
+  /** Told of each guess at an account that is there that was looked at, or locked out, and refused. Must not throw or take time. */
+  readonly refused?: (guess: {
+    readonly accountId: string;
+    readonly authenticator: string;
+    readonly outcome: string;
+    readonly address: string | undefined;
+  }) => void;
 }): Throttle {
-  const { store, keyring, clock, log, addressAttemptsPerMinute, waitingPerBudget = 20 } = needs;
+  const { store, keyring, clock, log, addressAttemptsPerMinute, waitingPerBudget = 20, refused } = needs;
   const line = createAttemptLine({ waiting: waitingPerBudget });
 
   const keyOf = (guessed: Guessed): string => {
@@ -90,6 +99,13 @@ export function createThrottle(needs: {
         ? ['account', guessed.accountId, guessed.since?.getTime() ?? null, guessed.knownDevice ?? null]
         : ['unknown', guessed.unknownIdentifier];
     return keyring.blindIndex('throttle.failures', JSON.stringify([guessed.authenticator, ...whose]));
+  };
+
+  const tell = (guessed: Guessed, answer: unknown): void => {
+    const outcome = wordOf(answer);
+    if (outcome === null || !('accountId' in guessed)) return;
+    const { accountId, authenticator, address } = guessed;
+    refused?.({ accountId, authenticator, outcome, address });
   };
 
   return {
@@ -111,7 +127,10 @@ export function createThrottle(needs: {
       const outcome = await line.enter(key, async () => {
         const before = await store.throttle(key);
         const refusal = refusalOf(before, clock.now(), longestSeconds);
-        if (refusal !== null) return refusal;
+        if (refusal !== null) {
+          if (refusal.refused === 'locked') tell(guessed, refusal);
+          return refusal;
+        }
         const { verdict, answer } = await look();
         switch (verdict) {
           case 'wrong': {
@@ -129,6 +148,7 @@ export function createThrottle(needs: {
           case 'not-looked-at':
             break;
         }
+        if (verdict !== 'not-looked-at') tell(guessed, answer);
         return answer;
       });
       return outcome === 'full' ? { refused: 'throttled', retryAfterSeconds: 1 } : outcome;
@@ -150,3 +170,9 @@ function refusalOf(
 }
 
 const secondsUntil = (instant: Date, now: Date): number => Math.ceil((instant.getTime() - now.getTime()) / 1000);
+
+/** The word of a refusal; null for what is none. */
+function wordOf(answer: unknown): string | null {
+  const refused = typeof answer === 'object' && answer !== null && 'refused' in answer ? answer.refused : null;
+  return typeof refused === 'string' ? refused : null;
+}

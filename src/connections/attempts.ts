@@ -11,7 +11,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import { randomSecret } from '../platform/random.ts';
 import type { AccountRepository, ArtifactRepository, RevocationRepository } from '../store/port.ts';
 import type { ScopeKey, Stamps } from '../store/records.ts';
@@ -90,14 +90,9 @@ export function createAttempts({
   readonly keyring: Keyring;
   readonly clock: Clock;
 }): Attempts {
-  const context = (model: string, key: Uint8Array) => ({
-    collection: 'artifacts',
-    field: model,
-    id: Buffer.from(key).toString('base64url'),
-  });
   const keep = async (model: Model, bearer: string, content: object, stamps: Stamps, seconds: number) => {
     const key = keyOf(model, bearer);
-    const payload = keyring.seal('federation', context(model, key), JSON.stringify(content));
+    const payload = keyring.seal(...attemptSeal(model, key), JSON.stringify(content));
     await artifacts.save({ model, key, payload, stamps, expiresAt: addSeconds(clock.now(), seconds) });
   };
   const open = async (model: Model, bearer: string) => {
@@ -105,7 +100,7 @@ export function createAttempts({
     const key = keyOf(model, bearer);
     const found = await artifacts.find(key, clock.now());
     if (found === null || found.consumedAt !== null) return null;
-    const content: unknown = JSON.parse(keyring.unseal('federation', context(model, key), found.payload));
+    const content: unknown = JSON.parse(keyring.unseal(...attemptSeal(model, key), found.payload));
     return { key, content, epochs: found.epochs };
   };
 
@@ -184,7 +179,14 @@ export function createAttempts({
   };
 }
 
-type Model = 'FederationAttempt' | 'FederationCode';
+export const ATTEMPT_MODELS = ['FederationAttempt', 'FederationCode'] as const;
+type Model = (typeof ATTEMPT_MODELS)[number];
+
+/** How such an artifact is sealed. */
+export function attemptSeal(model: Model, key: Uint8Array): SealBinding {
+  return ['federation', { collection: 'artifacts', field: model, id: Buffer.from(key).toString('base64url') }];
+}
+
 /** As JSON keeps them: instants are texts. */
 type Kept = Omit<Attempt, 'state' | 'requestedAt'> & { readonly requestedAt: string };
 type KeptVouched = Omit<Vouched, 'authenticatedAt' | 'once'> & {

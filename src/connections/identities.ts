@@ -5,7 +5,7 @@
  * person is kept sealed, found by a blind index alone. Unlinking ends whatever came through the Identity.
  */
 import type { Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import type { SignOuts } from '../revocation/sign-out.ts';
 import type { AccountRepository } from '../store/port.ts';
 import type { AccountRecord, IdentityRecord, ScopeKey, SignOutRecord } from '../store/records.ts';
@@ -42,6 +42,12 @@ export type Identities = {
 
 const REASON = 'You unlinked it';
 
+/** How what is kept of this Identity is sealed; `index` is its blind index. */
+export const identitySeal = (index: string): SealBinding => [
+  'identity',
+  { collection: 'identities', field: 'identity', id: index },
+];
+
 export function createIdentities({
   store,
   keyring,
@@ -61,14 +67,13 @@ export function createIdentities({
       : keyring.blindIndex('identity.session', JSON.stringify([connectionId, upstreamSession]));
   const logoutNameOf = (connectionId: string, logoutName: string | null): string | null =>
     logoutName === null ? null : keyring.blindIndex('identity.logout-name', JSON.stringify([connectionId, logoutName]));
-  const context = (subject: string) => ({ collection: 'identities', field: 'identity', id: subject });
   const sealed = ({ connectionId, subject, claims }: Vouched): string => {
     const name = claims.email ?? claims.username ?? claims.name ?? '';
     const index = indexOf(connectionId, subject);
-    return keyring.seal('identity', context(index), JSON.stringify({ subject, name }));
+    return keyring.seal(...identitySeal(index), JSON.stringify({ subject, name }));
   };
   const view = ({ subject, connectionId, sealedIdentity, linkedAt, lastUsedAt }: IdentityRecord): IdentityView => {
-    const { name } = JSON.parse(keyring.unseal('identity', context(subject), sealedIdentity)) as { name: string };
+    const { name } = JSON.parse(keyring.unseal(...identitySeal(subject), sealedIdentity)) as { name: string };
     return { subject, connectionId, name, linkedAt, lastUsedAt };
   };
   const recordOf = (vouched: Vouched): Omit<IdentityRecord, 'accountId'> => {

@@ -6,7 +6,7 @@
  */
 import type { SamlConnectionEntry } from '../config.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import type { Log } from '../platform/log.ts';
 import type { Outbound } from '../platform/outbound-http.ts';
 import type { CatalogueRepository } from '../store/port.ts';
@@ -41,6 +41,14 @@ type Kept = {
 };
 type Keys = { readonly signing: KeyPair; readonly decryption: KeyPair };
 
+/** What the name of the fact begins with that holds a connection's keys; the connection's id follows. */
+export const CONNECTION_KEYS = 'connection-keys:';
+/** How the keys of this connection are sealed. */
+export const connectionKeysSeal = (id: string): SealBinding => [
+  'connection-keys',
+  { collection: 'connections', field: 'keys', id },
+];
+
 const NEVER = '1970-01-01';
 /** A provider that rolls its keys over publishes the next ones long before; a day is soon enough. */
 const REFETCH_AFTER_MS = 6 * 3_600_000;
@@ -60,7 +68,6 @@ export function createSamlStates({
   readonly fetch: Outbound['fetch'];
   readonly issuer: string;
 }): SamlStates {
-  const context = (id: string) => ({ collection: 'connections', field: 'keys', id });
   const makeKeys = async ({ id }: SamlConnectionEntry): Promise<string> => {
     const entityId = `${issuer}/saml/${id}/metadata`;
     const now = clock.now();
@@ -68,13 +75,13 @@ export function createSamlStates({
       signing: await createKeyPair({ entityId, use: 'signing', now }),
       decryption: await createKeyPair({ entityId, use: 'encryption', now }),
     };
-    return keyring.seal('connection-keys', context(id), JSON.stringify(keys));
+    return keyring.seal(...connectionKeysSeal(id), JSON.stringify(keys));
   };
   /** Of processes that ask for the first time at once, all take the keys that were settled first. */
   const keysOf = async (entry: SamlConnectionEntry): Promise<Keys> => {
-    const name = `connection-keys:${entry.id}`;
+    const name = `${CONNECTION_KEYS}${entry.id}`;
     const sealed = (await catalogue.fact(name)) ?? (await catalogue.settle(name, await makeKeys(entry)));
-    return JSON.parse(keyring.unseal('connection-keys', context(entry.id), sealed)) as Keys;
+    return JSON.parse(keyring.unseal(...connectionKeysSeal(entry.id), sealed)) as Keys;
   };
   const keptOf = async ({ id }: SamlConnectionEntry): Promise<Kept> => {
     const record = await catalogue.findConnection(id);

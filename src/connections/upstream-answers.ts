@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto';
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import { randomSecret } from '../platform/random.ts';
 import type { ArtifactRepository } from '../store/port.ts';
 import { SIGN_OUT_OFFER_SECONDS } from './upstream-sessions.ts';
@@ -39,15 +39,10 @@ export function createUpstreamAnswers({
   readonly keyring: Keyring;
   readonly clock: Clock;
 }): UpstreamAnswers {
-  const context = (model: Model, key: Uint8Array) => ({
-    collection: 'artifacts',
-    field: model,
-    id: Buffer.from(key).toString('base64url'),
-  });
   const keep = async (model: Model, content: object): Promise<string> => {
     const bearer = randomSecret();
     const key = keyOf(model, bearer);
-    const payload = keyring.seal('federation', context(model, key), JSON.stringify(content));
+    const payload = keyring.seal(...upstreamAnswerSeal(model, key), JSON.stringify(content));
     const expiresAt = addSeconds(clock.now(), SIGN_OUT_OFFER_SECONDS);
     await artifacts.save({ model, key, payload, stamps: {}, expiresAt });
     return bearer;
@@ -55,7 +50,7 @@ export function createUpstreamAnswers({
   const open = async (model: Model, bearer: string): Promise<unknown> => {
     if (!/^[\w-]{43}$/.test(bearer)) return null;
     const found = await artifacts.find(keyOf(model, bearer), clock.now());
-    return found === null ? null : JSON.parse(keyring.unseal('federation', context(model, found.key), found.payload));
+    return found === null ? null : JSON.parse(keyring.unseal(...upstreamAnswerSeal(model, found.key), found.payload));
   };
   return {
     async ask(connectionId) {
@@ -74,7 +69,14 @@ export function createUpstreamAnswers({
   };
 }
 
-type Model = 'UpstreamSignOutAsked' | 'UpstreamSignOutAnswer';
+export const UPSTREAM_ANSWER_MODELS = ['UpstreamSignOutAsked', 'UpstreamSignOutAnswer'] as const;
+type Model = (typeof UPSTREAM_ANSWER_MODELS)[number];
+
+/** How such an artifact is sealed. */
+export function upstreamAnswerSeal(model: Model, key: Uint8Array): SealBinding {
+  return ['federation', { collection: 'artifacts', field: model, id: Buffer.from(key).toString('base64url') }];
+}
+
 type Asked = { readonly connectionId: string; readonly requestId: string };
 
 const keyOf = (model: Model, bearer: string): Buffer => hash('sha256', `${model}:${bearer}`, 'buffer');

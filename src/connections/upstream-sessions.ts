@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto';
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import { randomSecret } from '../platform/random.ts';
 import type { ArtifactRepository } from '../store/port.ts';
 import type { UpstreamOf } from './vouched.ts';
@@ -32,6 +32,17 @@ export type UpstreamSessions = {
   takeReturn(bearer: string): Promise<string | null>;
 };
 
+/** Those of them that hold something sealed. */
+export const UPSTREAM_SESSION_MODELS = ['UpstreamSession', 'UpstreamSignOut', 'UpstreamSignOutReturn'] as const;
+
+/** How such an artifact is sealed: their keys tell them apart. */
+export function upstreamSessionSeal(key: Uint8Array): SealBinding {
+  return [
+    'federation',
+    { collection: 'artifacts', field: 'UpstreamSession', id: Buffer.from(key).toString('base64url') },
+  ];
+}
+
 const LONGEST_SESSION_SECONDS = 31 * 86_400;
 const MOST_ACCOUNTS = 8;
 /** As long as somebody may look at the page that offers it, or at the provider's own. */
@@ -47,24 +58,19 @@ export function createUpstreamSessions({
   readonly clock: Clock;
 }): UpstreamSessions {
   const keyOf = (model: string, name: string): Buffer => hash('sha256', `${model}:${name}`, 'buffer');
-  const context = (key: Uint8Array) => ({
-    collection: 'artifacts',
-    field: 'UpstreamSession',
-    id: Buffer.from(key).toString('base64url'),
-  });
   const expiresAt = (): Date => addSeconds(clock.now(), LONGEST_SESSION_SECONDS);
   const placesOf = (upstream: string): Buffer[] =>
     Array.from({ length: MOST_ACCOUNTS }, (_, nth) => keyOf('UpstreamSession', `${upstream}:${nth}`));
   const accountAt = async (key: Uint8Array): Promise<string | null> => {
     const found = await artifacts.find(key, clock.now());
     if (found === null) return null;
-    const opened = keyring.unseal('federation', context(key), found.payload);
+    const opened = keyring.unseal(...upstreamSessionSeal(key), found.payload);
     return (JSON.parse(opened) as { accountId: string }).accountId;
   };
   return {
     async note(upstream, accountId) {
       for (const key of placesOf(upstream)) {
-        const payload = keyring.seal('federation', context(key), JSON.stringify({ accountId }));
+        const payload = keyring.seal(...upstreamSessionSeal(key), JSON.stringify({ accountId }));
         const noted = { model: 'UpstreamSession', key, payload, stamps: {}, expiresAt: expiresAt() };
         if (await artifacts.insert(noted, clock.now())) return;
         if ((await accountAt(key)) === accountId) return artifacts.save(noted);
@@ -86,7 +92,7 @@ export function createUpstreamSessions({
     async keepForSignOut(upstream) {
       const bearer = randomSecret();
       const key = keyOf('UpstreamSignOut', bearer);
-      const payload = keyring.seal('federation', context(key), JSON.stringify(upstream));
+      const payload = keyring.seal(...upstreamSessionSeal(key), JSON.stringify(upstream));
       const until = addSeconds(clock.now(), SIGN_OUT_OFFER_SECONDS);
       await artifacts.save({ model: 'UpstreamSignOut', key, payload, stamps: {}, expiresAt: until });
       return bearer;
@@ -94,12 +100,12 @@ export function createUpstreamSessions({
     async findForSignOut(bearer) {
       const found = await artifacts.find(keyOf('UpstreamSignOut', bearer), clock.now());
       if (found === null) return null;
-      return JSON.parse(keyring.unseal('federation', context(found.key), found.payload)) as UpstreamOf;
+      return JSON.parse(keyring.unseal(...upstreamSessionSeal(found.key), found.payload)) as UpstreamOf;
     },
     async keepReturn(location) {
       const bearer = randomSecret();
       const key = keyOf('UpstreamSignOutReturn', bearer);
-      const payload = keyring.seal('federation', context(key), JSON.stringify({ location }));
+      const payload = keyring.seal(...upstreamSessionSeal(key), JSON.stringify({ location }));
       const until = addSeconds(clock.now(), SIGN_OUT_OFFER_SECONDS);
       await artifacts.save({ model: 'UpstreamSignOutReturn', key, payload, stamps: {}, expiresAt: until });
       return bearer;
@@ -107,7 +113,7 @@ export function createUpstreamSessions({
     async takeReturn(bearer) {
       const found = await artifacts.find(keyOf('UpstreamSignOutReturn', bearer), clock.now());
       if (found === null || !(await artifacts.consume(found.key, clock.now()))) return null;
-      const { location } = JSON.parse(keyring.unseal('federation', context(found.key), found.payload)) as {
+      const { location } = JSON.parse(keyring.unseal(...upstreamSessionSeal(found.key), found.payload)) as {
         location: string;
       };
       return location;

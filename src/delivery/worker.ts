@@ -12,7 +12,7 @@ import type { Log } from '../platform/log.ts';
 import type { Outbound } from '../platform/outbound-http.ts';
 import { createBell, createStoreWatch, storeBackOffMilliseconds, within } from '../platform/patience.ts';
 import { type DeliveryRepository, StoreUnavailable } from '../store/port.ts';
-import type { DeliveryStatus, LeasedDelivery } from '../store/records.ts';
+import type { DeliveryRecord, DeliveryStatus, LeasedDelivery } from '../store/records.ts';
 import { type Attempt, attemptDelivery, type MintLogoutToken } from './attempt.ts';
 import { createLanes, type OpenCircuit, type Sign } from './lanes.ts';
 import { isTransportFailure, judgeAttempt, type Verdict } from './retry.ts';
@@ -25,6 +25,14 @@ export type DeliveryObserver = {
   delivered?(clientId: string, seconds: number): void;
   /** `pending`: it will be tried again. `outcome` is one of few words, fit for a label. */
   failed?(clientId: string, status: Exclude<DeliveryStatus, 'delivered'>, outcome: string): void;
+  /** Of each that is not tried again. */
+  ended?(end: {
+    readonly delivery: DeliveryRecord;
+    readonly status: Exclude<DeliveryStatus, 'pending'>;
+    readonly outcome: string;
+    readonly attempts: number;
+    readonly at: Date;
+  }): void;
 };
 
 export type DeliveryWorkerOptions = {
@@ -170,6 +178,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): DeliveryWo
 
     const { status, lastOutcome: outcome, attempts, nextAttemptAt } = verdict;
     const told = { ...named(delivery), attempt: attempts, outcome, ...(attempt.detail && { detail: attempt.detail }) };
+    if (status !== 'pending') observe?.ended?.({ delivery, status, outcome, attempts, at: attempt.endedAt });
     if (status === 'delivered') {
       log.info(told, 'delivery.delivered');
       observe?.delivered?.(delivery.clientId, (attempt.endedAt.getTime() - delivery.createdAt.getTime()) / 1000);

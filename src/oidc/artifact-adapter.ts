@@ -11,7 +11,7 @@ import { hash } from 'node:crypto';
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider';
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import { type ArtifactRepository, type RevocationRepository, StoreUnavailable } from '../store/port.ts';
 import type { BrowserSession, ClientSessionRecord, FoundArtifact, ScopeKey } from '../store/records.ts';
 import type { ClientDirectory } from './clients.ts';
@@ -30,7 +30,13 @@ export type Payload = AdapterPayload & {
 };
 
 /** Payloads sealed whole: they hold raw identifiers of other artifacts, addresses, what a person typed or a client sent. */
-const SEALED = new Set(['Session', 'Interaction', 'AuthorizationCode', 'DeviceCode', 'PushedAuthorizationRequest']);
+export const SEALED_MODELS = [
+  'Session',
+  'Interaction',
+  'AuthorizationCode',
+  'DeviceCode',
+  'PushedAuthorizationRequest',
+] as const;
 
 /** Rows outlive their expiry by the library's clock tolerance; a device code a little more, to answer `expired_token`. */
 const TOLERANCE_SECONDS = 15;
@@ -66,13 +72,12 @@ export function createArtifactAdapter(options: ArtifactAdapterOptions): AdapterF
 
 function artifactAdapter(model: string, options: ArtifactAdapterOptions): Adapter {
   const { artifacts, keyring, clock } = options;
-  const sealed = SEALED.has(model);
-  const context = (key: Uint8Array) => sealContext(model, key);
+  const sealed = SEALED_MODELS.some((each) => each === model);
 
   const found = (artifact: FoundArtifact | null, id?: string): Payload | undefined => {
     if (artifact === null) return undefined;
     noteEpochs(artifact.epochs);
-    const text = sealed ? keyring.unseal('artifact', context(artifact.key), artifact.payload) : artifact.payload;
+    const text = sealed ? keyring.unseal(...artifactSeal(model, artifact.key), artifact.payload) : artifact.payload;
     const payload = JSON.parse(text) as Payload;
     if (id !== undefined) payload.jti = id;
     if (payload.result?.curfew !== undefined) noteProof(payload.result.curfew);
@@ -96,7 +101,7 @@ function artifactAdapter(model: string, options: ArtifactAdapterOptions): Adapte
           {
             model,
             key,
-            payload: sealed ? keyring.seal('artifact', context(key), text) : text,
+            payload: sealed ? keyring.seal(...artifactSeal(model, key), text) : text,
             stamps: stampsFor(scopesOf(model, id, payload)),
             expiresAt: addSeconds(clock.now(), lifetimeSeconds(model, expiresIn)),
             ...(uid === undefined ? {} : { uid }),
@@ -131,11 +136,12 @@ function artifactAdapter(model: string, options: ArtifactAdapterOptions): Adapte
 
 /** What a browser's Session says of itself, for its owner's eyes. Throws SealBroken. */
 export function openBrowserSession(keyring: Keyring, { key, payload }: BrowserSession): Payload {
-  return JSON.parse(keyring.unseal('artifact', sealContext('Session', key), payload)) as Payload;
+  return JSON.parse(keyring.unseal(...artifactSeal('Session', key), payload)) as Payload;
 }
 
-function sealContext(model: string, key: Uint8Array) {
-  return { collection: 'artifacts', field: model, id: Buffer.from(key).toString('base64url') };
+/** How such a payload is sealed. */
+export function artifactSeal(model: string, key: Uint8Array): SealBinding {
+  return ['artifact', { collection: 'artifacts', field: model, id: Buffer.from(key).toString('base64url') }];
 }
 
 /** The library's view of Clients. Finding goes through the directory itself (provider.ts), which caches. */

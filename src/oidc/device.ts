@@ -2,7 +2,7 @@
  * What is remembered of a device so that its owner can recognise it: user agent and address, sealed; read back as the
  * words a person would use. It identifies nobody and proves nothing.
  */
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 
 export type DeviceTraits = { readonly userAgent: string; readonly address: string };
 
@@ -10,12 +10,17 @@ export type DeviceSeal = (id: string, traits: DeviceTraits) => string;
 
 const MAX_USER_AGENT = 512;
 
+/** How the device of this Client Session is sealed. */
+export const deviceSealOf = (id: string): SealBinding => [
+  'device',
+  { collection: 'client_sessions', field: 'device', id },
+];
+
 export function deviceSealer(keyring: Keyring): { seal: DeviceSeal; unseal(id: string, sealed: string): DeviceTraits } {
-  const context = (id: string) => ({ collection: 'client_sessions', field: 'device', id });
   return {
     seal: (id, { userAgent, address }) =>
-      keyring.seal('device', context(id), JSON.stringify({ userAgent: userAgent.slice(0, MAX_USER_AGENT), address })),
-    unseal: (id, sealed) => JSON.parse(keyring.unseal('device', context(id), sealed)) as DeviceTraits,
+      keyring.seal(...deviceSealOf(id), JSON.stringify({ userAgent: userAgent.slice(0, MAX_USER_AGENT), address })),
+    unseal: (id, sealed) => JSON.parse(keyring.unseal(...deviceSealOf(id), sealed)) as DeviceTraits,
   };
 }
 

@@ -92,9 +92,12 @@ function keepApprovalApart(session: SessionModel): void {
 export function clientSessionRecorder({
   clock,
   sealDevice,
+  approved,
 }: {
   readonly clock: Clock;
   readonly sealDevice: DeviceSeal;
+  /** Told of each device that was approved by code, at least once. Must not throw or take time. */
+  readonly approved?: (session: Pick<ClientSessionRecord, 'grantId' | 'accountId' | 'clientId'>) => void;
 }): (model: string, payload: Payload) => ClientSessionRecord | undefined {
   return (model, payload) => {
     const byDevice = model === 'DeviceCode';
@@ -103,6 +106,7 @@ export function clientSessionRecorder({
     if (!accountId || !clientId || !grantId || !sessionUid) return undefined;
     const ctx = Provider.ctx;
     const sid = payload.sid ?? ctx?.oidc.session?.sidFor(clientId) ?? randomId();
+    if (byDevice) approved?.({ grantId, accountId, clientId });
     const persistent = byDevice || payload.expiresWithSession !== true;
     const vouchers = seenVouchers();
     const scopes: ScopeKey[] = ['everyone', `account:${accountId}`, `client:${clientId}`, `grant:${grantId}`];

@@ -10,7 +10,7 @@
 import { hash } from 'node:crypto';
 
 import { addSeconds, type Clock } from '../platform/clock.ts';
-import type { Keyring } from '../platform/keyring.ts';
+import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import type { Store } from '../store/port.ts';
 import type { ClientSessionRecord } from '../store/records.ts';
 import { artifactKey } from './artifact-adapter.ts';
@@ -55,8 +55,14 @@ const ANSWER_SECONDS = 400 * 86_400;
 /** How often a device that is followed may have come back. */
 const LONGEST_LINE = 50;
 
-const WAITING = 'WaitingDevice';
+export const WAITING_DEVICE_MODEL = 'WaitingDevice';
 const ANSWERED = 'AnsweredDevice';
+
+/** How such an artifact is sealed. */
+export function waitingDeviceSeal(key: Uint8Array): SealBinding {
+  const id = Buffer.from(key).toString('base64url');
+  return ['waiting-device', { collection: 'artifacts', field: WAITING_DEVICE_MODEL, id }];
+}
 
 type Kept = Listed & { readonly listedAt: string };
 
@@ -77,15 +83,10 @@ export function createReturningDevices({
   const { accounts, artifacts, revocations } = store;
 
   const slotKey = (accountId: string, slot: number): Buffer =>
-    hash('sha256', `${WAITING}:${accountId}:${slot}`, 'buffer');
-  const context = (key: Uint8Array) => ({
-    collection: 'artifacts',
-    field: WAITING,
-    id: Buffer.from(key).toString('base64url'),
-  });
+    hash('sha256', `${WAITING_DEVICE_MODEL}:${accountId}:${slot}`, 'buffer');
   const look = async (key: Uint8Array): Promise<Kept | null> => {
     const found = await artifacts.find(key, clock.now());
-    return found === null ? null : (JSON.parse(keyring.unseal('waiting-device', context(key), found.payload)) as Kept);
+    return found === null ? null : (JSON.parse(keyring.unseal(...waitingDeviceSeal(key), found.payload)) as Kept);
   };
   const slotsOf = (accountId: string): Promise<{ readonly key: Buffer; readonly kept: Kept | null }[]> =>
     Promise.all(
@@ -148,9 +149,9 @@ export function createReturningDevices({
       const stamps = stampsFor(['everyone', `client:${clientId}`]);
       const kept: Kept = { grantId, userCode, listedAt: clock.now().toISOString() };
       const artifact = (key: Uint8Array) => ({
-        model: WAITING,
+        model: WAITING_DEVICE_MODEL,
         key,
-        payload: keyring.seal('waiting-device', context(key), JSON.stringify(kept)),
+        payload: keyring.seal(...waitingDeviceSeal(key), JSON.stringify(kept)),
         stamps,
         expiresAt,
       });

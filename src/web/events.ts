@@ -1,5 +1,5 @@
 /** What happened to an account lately, in plain words. */
-import type { EventKind, Happened } from '../audit/journal.ts';
+import type { Happened, PersonalKind } from '../audit/journal.ts';
 import type { Texts } from '../languages/en.ts';
 import type { Language } from '../languages/languages.ts';
 import { deviceWords, placeWords } from './device-words.ts';
@@ -22,7 +22,7 @@ export async function eventsView(
 }
 
 function textOf({ kind, detail }: Happened, { events }: Texts): string {
-  const kinds: Readonly<Record<EventKind, string>> = events.kinds;
+  const kinds: Readonly<Record<PersonalKind, string>> = events.kinds;
   // An event of a newer version, read by an older one.
   const text = Object.hasOwn(kinds, kind) ? kinds[kind] : kind;
   return detail.what ? events.about(text, detail.what) : text;

@@ -7,7 +7,7 @@
  */
 import type { Context } from 'koa';
 
-import type { EventKind } from '../audit/journal.ts';
+import type { EventFacts, PersonalKind } from '../audit/journal.ts';
 import type { Circumstances, FactorChange, Mail } from '../mail/mails.ts';
 import { addressOf, describeDevice } from '../oidc/device.ts';
 import { randomId } from '../platform/random.ts';
@@ -15,18 +15,20 @@ import { languageOf } from './language.ts';
 import type { House } from './routes/house.ts';
 
 export type Notice = {
-  readonly kind: EventKind;
+  readonly kind: PersonalKind;
   /** What it happened to, by the name its owner gave it, or its provider's. */
   readonly what?: string | undefined;
   /** Recovery codes that are left. */
   readonly left?: number | undefined;
+  /** For the record, in clear. */
+  readonly facts?: EventFacts;
 };
 
 /** Notes what happened to an account, and writes to its person where that is worth a mail. */
 export async function notify(house: House, ctx: Context, accountId: string, notice: Notice): Promise<void> {
-  const { kind, what } = notice;
+  const { kind, what, facts = {} } = notice;
   const userAgent = ctx.get('user-agent');
-  await house.journal.record({ kind, accountId, detail: { address: addressOf(ctx), userAgent, what } });
+  await house.journal.record({ kind, accountId, facts, detail: { address: addressOf(ctx), userAgent, what } });
   house.log.info({ account: accountId, requestId: ctx.state['requestId'] }, kind);
   const mail = mailAbout(notice);
   if (mail === null) return;

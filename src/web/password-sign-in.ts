@@ -59,7 +59,7 @@ export async function proveAgain(
   ctx: Context,
   accountId: string,
   password: string,
-): Promise<{ readonly verifiedHash: string } | Told> {
+): Promise<{ readonly verifiedHash: string; readonly signedInAt: Date } | Told> {
   const outcome = await house.signIn.verifyAgain({
     accountId,
     password,
@@ -69,7 +69,7 @@ export async function proveAgain(
   });
   return 'refused' in outcome
     ? tell(ctx, outcome, textsOf(ctx).attempts.wrongPassword)
-    : { verifiedHash: outcome.verifiedHash };
+    : { verifiedHash: outcome.verifiedHash, signedInAt: outcome.signedInAt };
 }
 
 /** What a sign-in stands on, seen before the password is looked at: our own sign-in page has read no artifact yet. */

@@ -24,12 +24,24 @@ export async function signInOffers(
  * Notes a sign-in, and tells its person when it came from a browser that has not signed in to this account before. The
  * browser is known from then on.
  */
-export async function noteSignIn(house: House, ctx: Context, { accountId, acr }: Proven): Promise<void> {
+export async function noteSignIn(house: House, ctx: Context, { accountId, acr, amr }: Proven): Promise<void> {
   const known = house.cookies.knownDevice(ctx, accountId) !== undefined;
   house.cookies.rememberDevice(ctx, accountId, acr === 'aal2' ? house.clock.now() : null);
-  if (known) {
-    const detail = { address: addressOf(ctx), userAgent: ctx.get('user-agent') };
-    return house.journal.record({ kind: 'account.signed-in', accountId, detail });
+  const facts = { assurance: acr, methods: amr.join(' ') };
+  const detail = { address: addressOf(ctx), userAgent: ctx.get('user-agent') };
+  await Promise.all([
+    noteWhen(house, ctx, accountId),
+    known
+      ? house.journal.record({ kind: 'account.signed-in', accountId, facts, detail })
+      : notify(house, ctx, accountId, { kind: 'account.signed-in', facts }),
+  ]);
+}
+
+/** Nobody is kept out because it could not be noted. */
+async function noteWhen({ store, clock, log }: House, ctx: Context, accountId: string): Promise<void> {
+  try {
+    await store.accounts.noteSignIn({ accountId, at: clock.now() });
+  } catch (err) {
+    log.error({ err, account: accountId, requestId: ctx.state['requestId'] }, 'sign-in.not-noted');
   }
-  await notify(house, ctx, accountId, { kind: 'account.signed-in' });
 }

@@ -236,7 +236,7 @@ describe('at a terminal', () => {
 
     const screen = atTerminal(['sign-out', '--account', 'alice', '--config', configFile]);
     ears.behave('player', (response) => {
-      void screen.seeing('0/1').then(() => response.writeHead(200).end());
+      void screen.seeing('0 of 1').then(() => response.writeHead(200).end());
     });
     await screen.seeing('[y/N]');
     screen.type('y\n');

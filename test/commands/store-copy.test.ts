@@ -176,8 +176,8 @@ describe('before anything is written', () => {
     await yes.seeing('Copy?');
     yes.type('y\n');
     expect(await yes.ended).toBe(0);
-    expect(yes.screen.stderr).toMatch(/Copying accounts {2}[█░]+ {2}2\/2/);
-    expect(yes.screen.stderr).toMatch(/Comparing accounts {2}[█░]+ {2}2\/2/);
+    expect(yes.screen.stderr).toMatch(/Copying accounts {2}[█░]+ {2}100 % {2}2 of 2/);
+    expect(yes.screen.stderr).toMatch(/Comparing accounts {2}[█░]+ {2}100 % {2}2 of 2/);
     expect((await contents(target, new Date())).accounts).toHaveLength(2);
   });
 

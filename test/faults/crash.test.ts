@@ -16,6 +16,7 @@ import {
   type SignedIn,
   signInAt,
 } from './haunted.ts';
+import { numbersFrom } from './random.ts';
 import type { Gate } from './victim.ts';
 
 /** Of each kind of death there are RECOVERIES + SIGN_OUTS. */
@@ -202,16 +203,4 @@ async function expectPromisesKept(house: Haunted, residents: readonly Resident[]
 function report({ kills, starts }: Haunted, figures: Record<string, number>): void {
   const slowestStartMs = Math.round(Math.max(...starts));
   process.stdout.write(`${JSON.stringify({ kills: Object.fromEntries(kills), ...figures, slowestStartMs })}\n`);
-}
-
-/** Whole numbers below a bound, the same for the same seed (mulberry32). */
-function numbersFrom(seed: number): (below: number) => number {
-  process.stdout.write(`the moments are those of seed ${seed}\n`);
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
 }

@@ -66,6 +66,11 @@ test.each([
   ['a mail server', 'src/mail/planted.ts', 'smtp-server'],
   ['passkeys outside authn', 'src/web/planted.ts', '@simplewebauthn/server'],
   ['templates from mail', 'src/mail/planted.ts', 'ejs'],
+  ['the protocol from the drill', 'src/drill/planted.ts', '../oidc/logout-token.ts'],
+  ['deliveries from the drill', 'src/drill/planted.ts', '../delivery/attempt.ts'],
+  ["the protocol's library from the drill", 'src/drill/planted.ts', 'jose'],
+  ['pages from what is sealed anew', 'src/resealing/planted.ts', '../web/views.ts'],
+  ['an engine from what is sealed anew', 'src/resealing/planted.ts', '../store/sqlite/seals.ts'],
   ['a room from a script', 'scripts/commands/planted.ts', '../../src/oidc/lineage.ts'],
   ['the house from an example', 'examples/tv/planted.ts', '../../src/compose.ts'],
 ])('the linter objects to importing %s', (_what, file, specifier) => {
@@ -94,6 +99,8 @@ test.each([
   ['languages from mail', 'src/mail/planted.ts', '../languages/choose.ts'],
   ['languages from web', 'src/web/routes/planted.ts', '../../languages/en.ts'],
   ['its library from mail', 'src/mail/planted.ts', 'nodemailer'],
+  ['the platform from the drill', 'src/drill/planted.ts', '../platform/outbound-http.ts'],
+  ['how a room seals from what is sealed anew', 'src/resealing/planted.ts', '../oidc/device.ts'],
   ['an engine from compose', 'src/planted.ts', './store/sqlite/open.ts'],
   ['compose from a script', 'scripts/commands/planted.ts', '../../src/compose.ts'],
 ])('the linter allows %s', (_what, file, specifier) => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createAccounts } from '../../src/accounts/accounts.ts';
+import { createDemandedPasswords } from '../../src/authn/demanded-passwords.ts';
 import type { PasswordHasher } from '../../src/authn/password-hash.ts';
 import { createPasswordPolicy } from '../../src/authn/password-policy.ts';
 import { createSignIn } from '../../src/authn/sign-in.ts';
@@ -153,7 +154,8 @@ export async function authnWorld(options: { addressAttemptsPerMinute?: number; w
       addressAttemptsPerMinute: options.addressAttemptsPerMinute ?? 1_000_000,
       ...(options.waitingPerBudget === undefined ? {} : { waitingPerBudget: options.waitingPerBudget }),
     });
-    return createSignIn({ store: handle.accounts, accounts, throttle, hasher, policy, clock, log });
+    const demands = createDemandedPasswords(disk.catalogue);
+    return createSignIn({ store: handle.accounts, accounts, demands, throttle, hasher, policy, clock, log });
   };
 
   const addAccount = async (username: string, password: string | null = PASSWORD) => {

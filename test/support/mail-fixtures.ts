@@ -51,6 +51,12 @@ const ONE_EACH: { readonly [Kind in Exclude<MailKind, 'second-factor-changed'>]:
     ...timed,
     kind: 'password-reset-required',
   },
+  'account-locked': { ...circumstances({ address: null, device: null }), kind: 'account-locked' },
+  'access-ended': {
+    ...circumstances({ address: null, device: null }),
+    kind: 'access-ended',
+    link: `${ISSUER}/sign-in`,
+  },
   'new-sign-in': { ...deniable, kind: 'new-sign-in' },
   'signed-out-everywhere': { ...deniable, kind: 'signed-out-everywhere' },
   'account-deleted': { ...happened, kind: 'account-deleted' },

@@ -66,7 +66,7 @@ export async function openPostOffice({
     const message = await reading.catch(() => null);
     if (message === null) return;
     const take = (): void => {
-      taken.push({ messageId: /^message-id: *(<[^>]+>)/im.exec(message)?.[1] ?? '', to, message });
+      taken.push({ messageId: /^message-id:\s*(<[^>]+>)/im.exec(message)?.[1] ?? '', to, message });
     };
     switch (ailment) {
       case 'refuses messages':

@@ -13,28 +13,17 @@ import type { Config } from '../../src/config.ts';
 import { startServer, type RunningServer } from '../../src/server.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { readConfig } from '../../src/config/read.ts';
-import { Browser } from './browser.ts';
 import { type Client, createClient, type ClientSetup } from './client.ts';
 import { type Ears, listen as openEars } from './ears.ts';
+import { createPerson, type Person } from './people.ts';
 import { type StoreUnderTest, storeUnderTest } from './store-under-test.ts';
 
 const CHEAP_HASHING = { memoryKiB: 1024, iterations: 1, parallelism: 1 };
 
-let nth = 1;
+// Where tests have always found them.
+export { createPerson, type Person };
 
-export type Person = {
-  readonly id: string;
-  readonly username: string;
-  readonly email: string;
-  readonly password: string;
-  /** A browser of this person's, with its own cookies. The same one each time, unless `another`. */
-  browser(): Browser;
-  anotherBrowser(): Browser;
-  /** Signs in to Curfew's own pages. */
-  signIn(browser?: Browser): Promise<Browser>;
-  /** Presses "Sign out of all devices" on the security page; resolves to the receipt's path. */
-  signOutOfAllDevices(browser?: Browser): Promise<string>;
-};
+let nth = 1;
 
 export type World = {
   readonly issuer: string;
@@ -252,37 +241,4 @@ function configure(
   const reading = readConfig({ file, env: {}, cwd: folder });
   if (!reading.ok) throw new Error(`the world's configuration is wrong: ${JSON.stringify(reading.problems)}`);
   return { ...reading.config, passwordHashing: CHEAP_HASHING };
-}
-
-export function createPerson({
-  issuer,
-  ...identity
-}: {
-  issuer: string;
-  id: string;
-  username: string;
-  email: string;
-  password: string;
-}): Person {
-  let own: Browser | undefined;
-  const person: Person = {
-    ...identity,
-    browser: () => (own ??= new Browser(issuer)),
-    anotherBrowser: () => new Browser(issuer),
-    async signIn(browser = person.browser()) {
-      await browser.open('/sign-in');
-      await browser.press('Sign in', { username: identity.username, password: identity.password });
-      return browser;
-    },
-    async signOutOfAllDevices(browser = person.browser()) {
-      await browser.open('/account/security');
-      if (browser.path.startsWith('/sign-in')) {
-        await browser.press('Sign in', { username: identity.username, password: identity.password });
-        await browser.open('/account/security');
-      }
-      await browser.press('Sign out of all devices');
-      return browser.path;
-    },
-  };
-  return person;
 }

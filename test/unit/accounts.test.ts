@@ -27,6 +27,7 @@ test('a created account is found by id, username and e-mail, as it was typed', a
     passwordChangedAt: null,
     emailVerifiedAt: null,
     locale: null,
+    lastSignedInAt: null,
   };
   expect(created).toEqual({ account });
   const [listed] = await accounts.list({ limit: 10 });

@@ -64,6 +64,7 @@ test('without a file there are development defaults on loopback', () => {
       throttle: { addressAttemptsPerMinute: 30 },
       passwordHashing: { memoryKiB: 65_536, iterations: 3, parallelism: 1 },
       delivery: { concurrency: 64, perClient: 2, deadlineHours: 72 },
+      audit: { keepDays: 400, checkpointMinutes: 10 },
       log: { level: 'info' },
     },
   });

@@ -10,6 +10,10 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { circumstances, FROM, ISSUER, notice } from '../support/mail-fixtures.ts';
 import { counted, mailWorld } from '../support/mail-world.ts';
 
+const missing = (): never => {
+  throw new Error('it is not there');
+};
+
 describe('queueing', () => {
   test('an event is one mail, however often and in whatever words it is queued', async () => {
     const { mailer, worker, office, store } = await mailWorld();
@@ -25,6 +29,45 @@ describe('queueing', () => {
     await worker().runUntilIdle();
     expect(Object.values(counted(office))).toEqual([1]);
     expect(await store.outbox.counts()).toEqual({ pending: 0, sent: 1, rejected: 0, abandoned: 0 });
+  });
+
+  test('many are queued in one write, each event once, and their ids say to what they belong', async () => {
+    const { mailer, store, keyring } = await mailWorld();
+    const letters = [1, 2, 3].map((nth) => ({
+      eventId: `incident ${nth}`,
+      group: 'inc_1',
+      to: `person-${nth}@example.org`,
+      accountId: `person-${nth}`,
+      locale: null,
+      mail: notice(),
+    }));
+    expect(await mailer.sendMany(letters.slice(0, 2))).toBe(2);
+    expect(await mailer.sendMany([...letters, ...letters])).toBe(1);
+    expect(await mailer.send(letters[0] ?? missing())).toBe('queued-before');
+    expect(await mailer.sendMany([])).toBe(0);
+    const queued = await store.outbox.list({ page: { limit: 9 } });
+    expect(queued.map(({ id }) => id).every((id) => /^inc_1-[\w-]{43}$/.test(id))).toBe(true);
+    expect(queued.map((record) => contentOpener(keyring)(record).to).sort()).toEqual(letters.map(({ to }) => to));
+    expect((await store.incidents.progress('inc_1')).mails).toMatchObject({ pending: 3 });
+    expect((await store.incidents.progress('inc')).mails).toMatchObject({ pending: 0 });
+    // The same event by itself is another mail.
+    const { group: _group, ...alone } = letters[0] ?? missing();
+    expect(await mailer.send(alone)).toBe('queued');
+  });
+
+  test('of many, none is queued when one of them is refused', async () => {
+    const { mailer, store } = await mailWorld();
+    const letter = {
+      eventId: 'one',
+      group: 'inc_1',
+      to: 'ada@example.org',
+      accountId: 'a',
+      locale: null,
+      mail: notice(),
+    };
+    const refused = { ...letter, eventId: 'two', to: 'nobody' };
+    await expect(mailer.sendMany([letter, refused])).rejects.toBeInstanceOf(RangeError);
+    expect(await store.outbox.list({ page: { limit: 9 } })).toEqual([]);
   });
 
   test('what is queued can be read with the keyring and in no other way', async () => {

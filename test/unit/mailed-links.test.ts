@@ -7,6 +7,7 @@ import {
   type LinkKind,
   type LinkPurpose,
 } from '../../src/authn/mailed-links.ts';
+import type { SignOutScope } from '../../src/store/records.ts';
 import { authnWorld, keyring } from '../support/authn-world.ts';
 import { signOutRequest } from '../support/records.ts';
 
@@ -20,8 +21,8 @@ const LINKS: [LinkPurpose, number, 'ends' | 'stays'][] = [
   [{ kind: 'change-email', email: 'new@mail.test', from: email }, HOUR, 'ends'],
   [{ kind: 'revert-email', email }, 7 * DAY, 'stays'],
   [{ kind: 'not-me' }, 7 * DAY, 'stays'],
-  [{ kind: 'register', email }, DAY, 'stays'],
-  [{ kind: 'invite', email }, 7 * DAY, 'stays'],
+  [{ kind: 'register', email }, DAY, 'ends'],
+  [{ kind: 'invite', email }, 7 * DAY, 'ends'],
 ];
 
 async function linksWorld() {
@@ -58,6 +59,20 @@ describe.for(LINKS)('%o', ([purpose, seconds, atSignOut]) => {
     }
   });
 });
+
+test.each(['register', 'invite'] as const)(
+  'a link to %s is nobody’s yet, and ends with everyone’s access alone',
+  async (kind) => {
+    const { links, store, alice, clock } = await linksWorld();
+    const bearer = await links.mint({ accountId: null, purpose: { kind, email } });
+    const end = (scope: SignOutScope) =>
+      store.revocations.signOut(signOutRequest(`${kind} ${scope.kind}`, scope, { at: clock.now() }));
+    await end({ kind: 'account', accountId: alice.id });
+    expect(await links.find(kind, bearer)).not.toBeNull();
+    await end({ kind: 'everyone' });
+    expect([await links.find(kind, bearer), await links.use(bearer)]).toEqual([null, false]);
+  },
+);
 
 test('a link is 256 random bits, and the store is told a digest of it and a seal', async () => {
   const { store, clock, alice } = await linksWorld();

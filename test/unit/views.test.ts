@@ -301,7 +301,10 @@ test('templates put out nothing raw but includes and the form of the provider', 
 });
 
 describe('templates', () => {
-  const templates = globSync(`${directory}/**/*.ejs`).map((template) => template.slice(directory.length + 1));
+  // What only operators read is in English, and lies in a folder of its own.
+  const templates = globSync(`${directory}/**/*.ejs`)
+    .map((template) => template.slice(directory.length + 1))
+    .filter((template) => !template.startsWith('operator/'));
 
   test.each(templates)('%s says nothing by itself: its words come from the catalogue', async (template) => {
     const source = await readFile(`${directory}/${template}`, 'utf8');

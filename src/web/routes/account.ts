@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { SHORTEST_PASSWORD } from '../../authn/password-policy.ts';
 import { hasSecondFactor } from '../../authn/second-factors.ts';
+import { seenEpochs } from '../../oidc/lineage.ts';
 import { REASONS } from '../../revocation/sign-out.ts';
 import type { SignOutScope } from '../../store/records.ts';
 import { showAccount } from '../account-page.ts';
@@ -239,8 +240,11 @@ async function changePassword(
   const change = await house.store.accounts.setPassword({
     accountId,
     hash: hashed.hash,
-    changedAt: house.clock.now(),
+    // As of the check, not of the hash: what was demanded or ended in between is not outdone by it.
+    changedAt: proven.signedInAt,
     expected: proven.verifiedHash,
+    // Whoever was signed out by now began before that, and chooses nothing any more.
+    accountEpoch: seenEpochs()[`account:${accountId}`],
     ...(signOut === undefined ? {} : { signOut }),
   });
   if (change !== 'set') {

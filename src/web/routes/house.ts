@@ -4,6 +4,7 @@ import type { Context } from 'koa';
 
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Journal } from '../../audit/journal.ts';
+import type { DemandedPasswords } from '../../authn/demanded-passwords.ts';
 import type { HalfWaySignIns } from '../../authn/half-way.ts';
 import type { MailedLinks } from '../../authn/mailed-links.ts';
 import type { Passkeys } from '../../authn/passkeys.ts';
@@ -52,6 +53,7 @@ export type Rooms = {
   readonly recoveryCodes: RecoveryCodes;
   readonly passkeys: Passkeys;
   readonly trustedBrowsers: TrustedBrowsers;
+  readonly demands: DemandedPasswords;
   readonly halfWay: HalfWaySignIns<FirstProof>;
   readonly links: MailedLinks;
   readonly journal: Journal;

@@ -101,6 +101,7 @@ async function deleteAccount(house: House, ctx: Context, person: Person, fields:
   }
   // Whatever was written in between as well.
   await house.journal.forget(accountId);
+  await house.journal.record({ kind: 'account.deleted', accountId });
   house.signOuts.written();
   house.metrics.signedOut('account');
   house.log.info({ account: accountId, signOut: signOut.id }, 'account.deleted');

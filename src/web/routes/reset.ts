@@ -10,6 +10,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 
 import type { AccountView } from '../../accounts/accounts.ts';
+import { laterDemand } from '../../authn/demanded-passwords.ts';
 import { linkExpiry } from '../../authn/mailed-links.ts';
 import { SHORTEST_PASSWORD } from '../../authn/password-policy.ts';
 import { hasSecondFactor } from '../../authn/second-factors.ts';
@@ -185,12 +186,15 @@ async function setNewPassword(house: House, ctx: Context, form: z.output<typeof 
     actor: { kind: 'account', accountId },
   } as const;
   const signOut = signOutDevicesChecked ? await house.signOuts.prepare(order) : undefined;
+  // Before the link is used up: what is demanded from here on is not outdone by it.
+  const demandedAt = laterDemand(account.passwordResetRequiredAt, await house.demands.demandedAt());
+  const changedAt = laterThan(demandedAt, house.clock.now());
   // Used up last, so that a password that will not do costs no link; and before the write, so that there is one winner.
   if (!(await house.links.use(form.link))) return dead(house, ctx);
   const set = await house.store.accounts.setPassword({
     accountId,
     hash: hashed.hash,
-    changedAt: laterThan(account.passwordResetRequiredAt, house.clock.now()),
+    changedAt,
     expected: account.password?.hash ?? null,
     accountEpoch,
     ...(signOut === undefined ? {} : { signOut }),
