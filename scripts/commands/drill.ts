@@ -2,9 +2,9 @@
  * `curfew drill …`: what would be left of the promises on the worst day, found out on an ordinary one.
  *
  * The copy that a drill lives in lies in a folder that nobody else can look into, and goes with the command however that ends:
- * well, by Ctrl-C, by SIGTERM, with a fault. In the store itself a drill leaves one line of the journal.
+ * well, by Ctrl-C, by SIGTERM, with its terminal, with a fault. In the store itself a drill leaves one line of the journal.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -93,26 +93,39 @@ function folderFor(keep: string | undefined): { readonly folder: string; readonl
   if (keep !== undefined) return { folder: emptyFolder(resolve(keep)), done: () => undefined };
   const folder = mkdtempSync(join(tmpdir(), 'curfew-drill-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  const leave = (): void => process.exit(143);
+  const leave = (_signal: string, number: number): never => process.exit(128 + number);
   process.once('exit', remove);
-  process.once('SIGTERM', leave);
+  for (const signal of ENDS) process.once(signal, leave);
   return {
     folder,
     done() {
       process.off('exit', remove);
-      process.off('SIGTERM', leave);
+      for (const signal of ENDS) process.off(signal, leave);
       remove();
     },
   };
 }
 
+/** Ctrl-C is a request of its own. A terminal that is closed hangs up. */
+const ENDS = ['SIGTERM', 'SIGHUP'] as const;
+
+const OTHERS = 0o077;
+
 function emptyFolder(folder: string): string {
+  let others = false;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    if (readdirSync(folder).length === 0) return folder;
+    // Windows has no such bits: there the folder's access list protects what is in it.
+    others = process.platform !== 'win32' && (statSync(folder).mode & OTHERS) !== 0;
+    if (!others && readdirSync(folder).length === 0) return folder;
   } catch (cause) {
     throw new Refused(`${folder} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`, {
       fix: 'name a folder in --keep that can be made',
+    });
+  }
+  if (others) {
+    throw new Refused(`${folder} is open to other users of this machine`, {
+      fix: `chmod 700 ${folder}, or name a folder in --keep that is not there yet`,
     });
   }
   throw new Refused(`${folder} is not empty`, { fix: 'name a folder in --keep that is empty or not there yet' });

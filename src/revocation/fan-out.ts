@@ -140,23 +140,27 @@ export function createFanOut({
         outcome.fault = err;
       }
     };
-    while (!stopping.signal.aborted) {
-      // What is taken and not spread is still in front: another process is at it, or it cannot be spread now.
-      const pending = await store.revocations.pendingSignOuts(PENDING + taken.size - outcome.spread);
-      const others = pending.filter(({ id }) => !taken.has(id));
-      if (others.length === 0) break;
-      for (const signOut of others) {
-        taken.add(signOut.id);
-        if (isOfMany(signOut)) {
-          ofMany = ofMany.then(() => attempt(signOut));
-          continue;
+    try {
+      while (!stopping.signal.aborted) {
+        // What is taken and not spread is still in front: another process is at it, or it cannot be spread now.
+        const pending = await store.revocations.pendingSignOuts(PENDING + taken.size - outcome.spread);
+        const others = pending.filter(({ id }) => !taken.has(id));
+        if (others.length === 0) break;
+        for (const signOut of others) {
+          taken.add(signOut.id);
+          if (isOfMany(signOut)) {
+            ofMany = ofMany.then(() => attempt(signOut));
+            continue;
+          }
+          const work = attempt(signOut).finally(() => working.delete(work));
+          working.add(work);
+          if (working.size >= AT_ONCE) await Promise.race(working);
         }
-        const work = attempt(signOut).finally(() => working.delete(work));
-        working.add(work);
-        if (working.size >= AT_ONCE) await Promise.race(working);
       }
+    } finally {
+      // Whoever waits for this waits for all that was begun, though the store has gone away in between.
+      await Promise.all([...working, ofMany]);
     }
-    await Promise.all([...working, ofMany]);
     return outcome;
   };
 

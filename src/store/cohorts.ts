@@ -16,6 +16,8 @@ export type Conditions = {
   /** Whoever never signed in did so before any instant, and after none. */
   readonly signedInBefore?: Date | undefined;
   readonly signedInAfter?: Date | undefined;
+  /** Whoever has no password did not change it. */
+  readonly passwordChangedAfter?: Date | undefined;
 };
 
 /** What is done to one Account, in one write. */

@@ -3,7 +3,16 @@
  * says what and where, and the house never notices.
  */
 import { hash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 
@@ -130,6 +139,7 @@ test('what was planted is found where it lies, and is not shown', { timeout: 240
 test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
+  ['SIGHUP', 129],
 ] as const)('cut off by %s, it leaves nothing behind', { timeout: 120_000 }, async (signal, code) => {
   const world = await inhabited();
   const temporary = ownTemporaryFolder(world);
@@ -154,6 +164,17 @@ test('a folder that holds something is not written to', async () => {
   const ended = await world.here(...DRILL, '--keep', world.folder);
   expect(ended).toMatchObject({ code: 2, stdout: '' });
   expect(ended.stderr).toContain('is not empty');
+});
+
+test('a folder that others can look into is not written to', async () => {
+  const world = await commandWorld();
+  const open = join(world.folder, 'open');
+  mkdirSync(open);
+  chmodSync(open, 0o755);
+  const ended = await world.here(...DRILL, '--keep', open);
+  expect(ended).toMatchObject({ code: 2, stdout: '' });
+  expect(ended.stderr).toContain('is open to other users of this machine');
+  expect(readdirSync(open)).toEqual([]);
 });
 
 test.runIf(engine === 'sqlite')('where there is no room for a copy, none is begun', async () => {

@@ -34,7 +34,7 @@ test.for(['everyone', 'a list'] as const)('%s, contained by a command that is ki
   const made = await commandWorld({
     configuration: { mail: { url: `smtp://127.0.0.1:${office.port}`, from: 'Curfew <no-reply@example.test>' } },
   });
-  const { core, begin, run, player } = made;
+  const { core, begin, run } = made;
   const hashed = await core.signIn.hashNewPassword({
     password: 'lantern over a quiet harbour',
     username: 'a',
@@ -57,7 +57,7 @@ test.for(['everyone', 'a list'] as const)('%s, contained by a command that is ki
   const names = listed.map((nth) => (nth % 4 === 0 || nth % 19 === 5 ? usernameOf(nth) : emailOf(nth)));
   const cohort = whom === 'everyone' ? ['--everyone'] : ['--account-file', made.file('list', names.join('\n'))];
   const random = numbersFrom(Date.now() % 1_000_000);
-  const back: { readonly browser: Browser; readonly tokens: Tokens }[] = [];
+  const back: Back[] = [];
 
   let kills = 0;
   while (kills < KILLS) {
@@ -94,11 +94,7 @@ test.for(['everyone', 'a list'] as const)('%s, contained by a command that is ki
   const extra = office.taken.length - times.size;
   expect(extra).toBeLessThanOrEqual(kills);
   expect(back.length).toBeGreaterThan(0);
-  for (const { browser, tokens } of back) {
-    expect(await player.refresh(tokens)).toHaveProperty('access_token');
-    await browser.open('/account');
-    expect(browser.path).toBe('/account');
-  }
+  for (const each of back) await expectStayed(made, each);
   process.stdout.write(`${JSON.stringify({ whom, kills, missed: 0, mails: times.size, extra, back: back.length })}\n`);
 });
 
@@ -144,20 +140,33 @@ async function somebodyContained({ core: { store } }: CommandWorld): Promise<num
 }
 
 /** Chooses another password by a link of afterwards, and signs in. */
-async function comeBack(made: World, nth: number): Promise<{ browser: Browser; tokens: Tokens }> {
+async function comeBack(made: World, nth: number): Promise<Back> {
   const named = { id: accountIdOf(nth), username: usernameOf(nth), email: emailOf(nth) };
   const person = createPerson({ issuer: made.issuer, ...named, password: `seven lighthouses in the fog ${nth}` });
   return comeBackAs(made, person);
 }
 
-async function comeBackAs({ core, player }: World, person: Person): Promise<{ browser: Browser; tokens: Tokens }> {
+type Back = { readonly person: Person; readonly browser: Browser; readonly tokens: Tokens };
+
+async function comeBackAs({ core, player }: World, person: Person): Promise<Back> {
   const { id: accountId, email } = person;
   const passwordChangedAt = (await core.accounts.find(accountId))?.passwordChangedAt?.toISOString() ?? null;
   const link = await core.links.mint({ accountId, purpose: { kind: 'reset-password', email, passwordChangedAt } });
   const browser = person.anotherBrowser();
   await browser.open(`/reset/confirm?link=${link}`);
   await browser.press('Change password', { password: person.password, signOutDevices: undefined });
-  return { browser, tokens: await player.signIn(person, browser) };
+  return { person, browser, tokens: await player.signIn(person, browser) };
+}
+
+/** Neither the device nor the password of somebody who has come back is taken from them again. */
+async function expectStayed({ player }: World, { person, browser, tokens }: Back, where = ''): Promise<void> {
+  expect(await player.refresh(tokens), where).toHaveProperty('access_token');
+  await browser.open('/account');
+  expect([where, browser.path]).toEqual([where, '/account']);
+  const again = person.anotherBrowser();
+  await again.open('/sign-in');
+  await again.press('Sign in', { username: person.username, password: person.password });
+  expect([where, again.path]).toEqual([where, '/account']);
 }
 
 const working = new AsyncLocalStorage<true>();
@@ -201,7 +210,7 @@ test.for(['everyone', 'a list'] as const)(
         expect(await carryOn(incident)).toBe('done');
       }
       await made.settle();
-      const { browser, tokens } = await comeBackAs(made, { ...first, password: 'seven lighthouses in the fog' });
+      const back = await comeBackAs(made, { ...first, password: 'seven lighthouses in the fog' });
       // It wakes up, and finds that it was overtaken.
       gate.open();
       expect(['done', 'overtaken']).toContain(await run);
@@ -209,9 +218,7 @@ test.for(['everyone', 'a list'] as const)(
       const about = { listed, openedAt, reason, told: TOLD };
       const where = held === undefined ? 'not held' : `${side} ${position}, ${held.method}`;
       expect(await missedBy(core.store, about), where).toEqual([]);
-      expect(await player.refresh(tokens), where).toHaveProperty('access_token');
-      await browser.open('/account');
-      expect([browser.path, where]).toEqual(['/account', where]);
+      await expectStayed(made, back, where);
       return held !== undefined;
     };
     let steps = 0;

@@ -8,6 +8,7 @@ import { MAIL, mailbox } from '../support/mailbox.ts';
 import { type Person, world, type World } from '../support/world.ts';
 
 const NEW_PASSWORD = 'seven lighthouses in the fog';
+const CHOSEN_LATER = 'eight lanterns on the pier';
 const withMail = (): Promise<World> => world({ fakeTime: true, configuration: MAIL });
 const LINK = '/reset/confirm';
 
@@ -211,6 +212,13 @@ test.each([
   await browser.open(await linkFor(made, alice));
   await browser.press('Change password', { password: NEW_PASSWORD });
   expect(await signsIn(made, NEW_PASSWORD)).toBe(true);
+  // And so does the one that is chosen after it.
+  const signedIn = alice.anotherBrowser();
+  await signedIn.open('/sign-in');
+  await signedIn.press('Sign in', { username: alice.username, password: NEW_PASSWORD });
+  await signedIn.open('/account/security');
+  await signedIn.press('Change password', { currentPassword: NEW_PASSWORD, password: CHOSEN_LATER });
+  expect(await signsIn(made, CHOSEN_LATER)).toBe(true);
 });
 
 test('where no mail is configured the page says so', async () => {

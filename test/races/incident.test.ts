@@ -193,3 +193,33 @@ test.for(CHOICES)('both held, $what and an incident of $cohort', async ({ cohort
   await pressed;
   await expectContained(house, begun);
 });
+
+test('an incident of everyone after one by a clock that is ahead lets in no password that was chosen between the two', async () => {
+  const { house } = await gated();
+  const person = await somebody(house);
+  const { catalogue } = house.core.store;
+  const ahead = new Date(house.core.clock.now().getTime() + 3_600_000).toISOString();
+  expect(await catalogue.changeFact({ fact: 'passwords-demanded-at', from: null, to: ahead })).toBe(true);
+  const browser = person.anotherBrowser();
+  await browser.open(await resetLink(house, person));
+  await browser.press('Change password', { password: CHOSEN });
+  const chosen = { ...person, password: CHOSEN };
+  await expectWelcome(house.player, chosen);
+  house.advance(60);
+  await contain(house, 'everyone', chosen);
+  await expectContained(house, { person, browser, verifier: '' });
+});
+
+test('an incident of everyone lets in no password that a machine whose clock is ahead put before it', async () => {
+  const { house } = await gated();
+  const person = await somebody(house);
+  const browser = await person.signIn();
+  await browser.open('/account/security');
+  await browser.press('Change password', { currentPassword: person.password, password: CHOSEN });
+  const { accounts } = house.core.store;
+  const hash = (await accounts.find(person.id))?.password?.hash ?? '';
+  const ahead = new Date(house.core.clock.now().getTime() + 300_000);
+  expect(await accounts.setPassword({ accountId: person.id, hash, changedAt: ahead })).toBe('set');
+  await contain(house, 'everyone', person);
+  await expectContained(house, { person, browser, verifier: '' });
+});

@@ -168,8 +168,12 @@ describe.each([{ reveal: false }, { reveal: true }])('a record that is exported,
 /** Where the first fault ought to be: the first line that is not what it was, or the last there is. */
 function placeOf(name: string, { text, line }: Mutated, lines: readonly string[]): number {
   const count = lineAt(text, text.length) - (text.at(-1) === 0x0a ? 1 : 0);
-  // All that stands after the header of an earlier export is what it says; then it goes on.
-  if (name === 'the header of an earlier export')
-    return (JSON.parse(text.toString().split('\n')[0] ?? '') as { through: number }).through + 2;
+  // All that stands after the header of an earlier export is what it says, but for what was forgotten since; then it goes on.
+  if (name === 'the header of an earlier export') {
+    const [header = '', ...rest] = text.toString().split('\n');
+    const beyond = (JSON.parse(header) as { through: number }).through + 2;
+    const forgotten = rest.findIndex((each) => each.includes('"erased":"')) + 2;
+    return forgotten > 1 ? Math.min(forgotten, beyond) : beyond;
+  }
   return Math.min(line, count, lines.length + 1);
 }

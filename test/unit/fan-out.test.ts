@@ -12,7 +12,10 @@ import { openSqliteStore } from '../../src/store/sqlite/open.ts';
 import { artifact, at, clientSession, signOutOf } from '../support/records.ts';
 
 /** A store, and a fan-out on it of which `watched` sees every batch before it is written. */
-async function spreading(watched: (signOutId: string) => void | Promise<void> = () => {}) {
+async function spreading(
+  watched: (signOutId: string) => void | Promise<void> = () => {},
+  asked: () => void = () => {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'curfew-fan-out-'));
   const store = await openSqliteStore({ path: join(folder, 'curfew.db') });
   onTestFinished(async () => {
@@ -21,6 +24,10 @@ async function spreading(watched: (signOutId: string) => void | Promise<void> = 
   });
   const revocations: Store['revocations'] = {
     ...store.revocations,
+    async pendingSignOuts(limit) {
+      asked();
+      return store.revocations.pendingSignOuts(limit);
+    },
     async fanOut(batch) {
       await watched(batch.signOut.id);
       await store.revocations.fanOut(batch);
@@ -97,4 +104,28 @@ test('those that another process holds, or that cannot be spread, do not hide th
   await fanOut.runUntilIdle().catch(() => undefined);
   const left = (await store.revocations.pendingSignOuts(500)).map(({ id }) => id).sort();
   expect(left).toEqual([...new Set([...held.map(({ id }) => id), 'of-person-7'])].sort());
+});
+
+test('where the store goes away meanwhile, nothing goes on behind the back of whoever waits', async () => {
+  const opened = Promise.withResolvers<void>();
+  let [present, questions] = [0, 0];
+  const { store, fanOut } = await spreading(
+    async () => {
+      present += 1;
+      await opened.promise;
+      present -= 1;
+    },
+    () => {
+      questions += 1;
+      if (questions === 2) throw new Error('it is gone');
+    },
+  );
+  await signOutEach(store, named(3));
+  let left: number | undefined;
+  const run = fanOut.runUntilIdle().finally(() => (left = present));
+  await expect.poll(() => questions).toBe(2);
+  await new Promise((resolve) => setImmediate(resolve));
+  opened.resolve();
+  await expect(run).rejects.toThrow('it is gone');
+  expect(left).toBe(0);
 });

@@ -35,15 +35,7 @@ export type Actions = {
 export type Pace = { readonly accountsPerSecond: number | null; readonly mailsPerMinute: number | null };
 
 /** In the order in which they are taken. */
-const STEPS = [
-  'end-access',
-  'contain',
-  'check',
-  'signing-keys',
-  'client-secrets',
-  'sealing-keys',
-  'notify',
-] as const;
+const STEPS = ['end-access', 'contain', 'check', 'signing-keys', 'client-secrets', 'sealing-keys', 'notify'] as const;
 export type StepName = (typeof STEPS)[number];
 
 export type Step = {
@@ -158,8 +150,7 @@ export function plannedSteps(
   }));
 }
 
-const stepOf = ({ steps }: IncidentState, name: StepName): Step | undefined =>
-  steps.find((step) => step.name === name);
+const stepOf = ({ steps }: IncidentState, name: StepName): Step | undefined => steps.find((step) => step.name === name);
 
 export const withStep = <State extends IncidentState>(
   incident: State,

@@ -7,7 +7,7 @@
  */
 import type { AccountRecord, Actor } from '../../store/records.ts';
 import type { Store } from '../../store/port.ts';
-import type { WalkPage } from './cohort.ts';
+import { matching, type WalkPage } from './cohort.ts';
 import { everyoneSignOutId, type Failure, type Incident, isEveryone, signOutIdOf, type StepName } from './incident.ts';
 
 export type BatchOutcome = { readonly done: number; readonly skipped: number; readonly failures: readonly Failure[] };
@@ -16,10 +16,11 @@ const OPERATOR: Actor = { kind: 'operator' };
 
 /**
  * Ends access for everyone: one write, and before it the demand that makes present passwords worthless. Once more after it:
- * until then people who began before could choose one that is newer than the first demand, and from there on none can.
+ * until then people who began before could choose one that is newer than the first demand, and from there on none can, nor
+ * on a machine whose clock is ahead.
  */
 export async function endAccessOfEveryone(
-  { revocations }: Pick<Store, 'revocations'>,
+  { revocations, cohorts }: Pick<Store, 'revocations' | 'cohorts'>,
   incident: Incident,
   needs: {
     readonly now: () => Date;
@@ -40,11 +41,31 @@ export async function endAccessOfEveryone(
   });
   if (!requirePasswordReset) return;
   const demandedAt = await needs.passwordsDemandedAt();
-  // Only once: what people have chosen since then must stay good, however often this is gone on with.
-  if (demandedAt !== null && demandedAt > ended.at) return;
-  const now = needs.now();
-  // Later than the first, whose very instant a password of that millisecond may have been put after.
-  await needs.demandPasswords(now > ended.at ? now : new Date(ended.at.getTime() + 1));
+  // Gone on with: what people have chosen since the demand that was made then must stay good.
+  if (before !== null && demandedAt !== null && demandedAt > ended.at) return demandOfThose(cohorts, needs.now());
+  // Later than either, whose very instant a password of that millisecond may have been put after; one that was made by
+  // a clock ahead of this one included.
+  const after = [ended.at, demandedAt ?? ended.at].map((each) => each.getTime() + 1);
+  const demanded = new Date(Math.max(needs.now().getTime(), ...after));
+  await needs.demandPasswords(demanded);
+  await demandOfThose(cohorts, demanded);
+}
+
+/**
+ * Demands another password of each Account whose own is newer than this. Access has ended a moment ago, so whoever put one
+ * later than that by the clock of another machine did so before, on a clock that is ahead.
+ */
+async function demandOfThose(cohorts: Store['cohorts'], passwordChangedAfter: Date): Promise<void> {
+  for await (const page of matching({ cohorts }, { conditions: { passwordChangedAfter }, listed: null })) {
+    await cohorts.contain(
+      page.map(({ id: accountId, password }) => ({
+        accountId,
+        signOut: null,
+        passwordResetRequiredAt: password?.changedAt ?? null,
+        disable: false,
+      })),
+    );
+  }
 }
 
 /**

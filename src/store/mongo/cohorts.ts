@@ -61,7 +61,13 @@ export function cohortRepository(database: Database): CohortRepository {
 }
 
 /** What must hold of an account's own document. Whoever never signed in did so before any instant, and after none. */
-function ofTheAccount({ createdBefore, createdAfter, signedInBefore, signedInAfter }: Conditions): object[] {
+function ofTheAccount({
+  createdBefore,
+  createdAfter,
+  signedInBefore,
+  signedInAfter,
+  passwordChangedAfter,
+}: Conditions): object[] {
   const compared = (field: string, operator: '$lt' | '$gt', instant: Date | undefined): object[] =>
     instant === undefined ? [] : [{ [`account.${field}`]: trusted({ [operator]: instant }) }];
   return [
@@ -69,6 +75,7 @@ function ofTheAccount({ createdBefore, createdAfter, signedInBefore, signedInAft
     ...compared('createdAt', '$lt', createdBefore),
     ...compared('createdAt', '$gt', createdAfter),
     ...compared('lastSignedInAt', '$gt', signedInAfter),
+    ...compared('passwordChangedAt', '$gt', passwordChangedAfter),
     ...(signedInBefore === undefined
       ? []
       : [{ $or: [...compared('lastSignedInAt', '$lt', signedInBefore), { 'account.lastSignedInAt': null }] }]),

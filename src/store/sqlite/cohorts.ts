@@ -88,6 +88,7 @@ function clausesOf(conditions: Conditions): Clause {
     ...(connectionId === undefined ? [] : [{ where: HAS_CONNECTION, values: [connectionId, connectionId] }]),
     ...compared('a.created_at', conditions.createdBefore, conditions.createdAfter),
     ...compared(`coalesce(a.last_signed_in_at, ${NEVER})`, conditions.signedInBefore, conditions.signedInAfter),
+    ...compared('a.password_changed_at', undefined, conditions.passwordChangedAfter),
   ];
   return {
     where: clauses.map(({ where }) => where).join(' AND '),

@@ -2,6 +2,7 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 
+import { laterDemand, laterThan } from '../../authn/demanded-passwords.ts';
 import { SHORTEST_PASSWORD } from '../../authn/password-policy.ts';
 import { hasSecondFactor } from '../../authn/second-factors.ts';
 import { seenEpochs } from '../../oidc/lineage.ts';
@@ -208,6 +209,8 @@ async function changePassword(
     await showSecurity(house, ctx, person, { signOutDevicesChecked, refusal: { field, text } });
   };
   const { accountId, username } = person;
+  const [record, ofEveryone] = await Promise.all([house.store.accounts.find(accountId), house.demands.demandedAt()]);
+  const demandedAt = laterDemand(record?.passwordResetRequiredAt ?? null, ofEveryone);
   const proven = await proveAgain(house, ctx, accountId, form.currentPassword);
   if ('refusal' in proven) {
     return refuse(proven.status, 'currentPassword', [proven.refusal, proven.retryAfter].filter(Boolean).join(' '));
@@ -240,8 +243,9 @@ async function changePassword(
   const change = await house.store.accounts.setPassword({
     accountId,
     hash: hashed.hash,
-    // As of the check, not of the hash: what was demanded or ended in between is not outdone by it.
-    changedAt: proven.signedInAt,
+    // As of the check, not of the hash: what was demanded or ended in between is not outdone by it. What was demanded
+    // before is, whatever the clock says: the present password has met that.
+    changedAt: laterThan(demandedAt, proven.signedInAt),
     expected: proven.verifiedHash,
     // Whoever was signed out by now began before that, and chooses nothing any more.
     accountEpoch: seenEpochs()[`account:${accountId}`],

@@ -10,7 +10,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 
 import type { AccountView } from '../../accounts/accounts.ts';
-import { laterDemand } from '../../authn/demanded-passwords.ts';
+import { laterDemand, laterThan } from '../../authn/demanded-passwords.ts';
 import { linkExpiry } from '../../authn/mailed-links.ts';
 import { SHORTEST_PASSWORD } from '../../authn/password-policy.ts';
 import { hasSecondFactor } from '../../authn/second-factors.ts';
@@ -211,7 +211,3 @@ async function setNewPassword(house: House, ctx: Context, form: z.output<typeof 
   if (here?.accountId === accountId) house.browsers.forget(ctx);
   seeOther(ctx, `/sign-outs/${signOut.id}`);
 }
-
-/** A password set now lets its owner in although a clock set back says that it is older than the demand for it. */
-const laterThan = (demanded: Date | null, now: Date): Date =>
-  demanded !== null && demanded >= now ? new Date(demanded.getTime() + 1) : now;

@@ -159,6 +159,25 @@ export function cohortsConformance(test: StoreTest): void {
     expect(await store.cohorts.reach(names)).toEqual([{ clientId: 'player', sessions: 2500, accounts: 2500 }]);
   });
 
+  test('whoever changed a password after an instant is found by that, and nobody without one', async ({
+    store,
+    other,
+  }) => {
+    for (const id of ['alice', 'bob', 'carol', 'dave']) await store.accounts.insert(account(id), identifiers(id));
+    await store.accounts.insert(account('eve', { password: null }), identifiers('eve'));
+    for (const [accountId, seconds] of [
+      ['bob', 5],
+      ['carol', 6],
+      ['dave', 7],
+    ] as const) {
+      await store.accounts.setPassword({ accountId, hash: 'another', changedAt: at(seconds) });
+    }
+    await store.accounts.setStatus({ accountId: 'dave', status: 'deleted' });
+    const conditions = { passwordChangedAfter: at(5) };
+    expect((await other.cohorts.matching(conditions, { limit: 9 })).map(({ id }) => id)).toEqual(['carol']);
+    expect(await other.cohorts.count(conditions)).toBe(1);
+  });
+
   describe('what is signed in', () => {
     test('of everyone, by client: those that ended are not', async ({ store, other }) => {
       await settle(store);
