@@ -129,6 +129,8 @@ export function createFanOut({
     const outcome: { spread: number; fault: unknown } = { spread: 0, fault: undefined };
     const taken = new Set<string>();
     const working = new Set<Promise<void>>();
+    /** The last of each person's: what one has ended, the next finds ended, and nobody is told of it twice. */
+    const last = new Map<string, Promise<void>>();
     let ofMany: Promise<void> = Promise.resolve();
     const attempt = async (signOut: SignOutRecord): Promise<void> => {
       if (stopping.signal.aborted) return;
@@ -148,11 +150,18 @@ export function createFanOut({
         if (others.length === 0) break;
         for (const signOut of others) {
           taken.add(signOut.id);
-          if (isOfMany(signOut)) {
+          if (!isOfOne(signOut)) {
             ofMany = ofMany.then(() => attempt(signOut));
             continue;
           }
-          const work = attempt(signOut).finally(() => working.delete(work));
+          const { accountId } = signOut.scope;
+          const work = (last.get(accountId) ?? Promise.resolve())
+            .then(() => attempt(signOut))
+            .finally(() => {
+              working.delete(work);
+              if (last.get(accountId) === work) last.delete(accountId);
+            });
+          last.set(accountId, work);
           working.add(work);
           if (working.size >= AT_ONCE) await Promise.race(working);
         }
@@ -228,8 +237,8 @@ export function createFanOut({
   };
 }
 
-function isOfMany({ scope }: SignOutRecord): boolean {
-  return scope.kind === 'everyone' || scope.kind === 'client' || scope.kind === 'connection';
+function isOfOne(signOut: SignOutRecord): signOut is SignOutRecord & { scope: { readonly accountId: string } } {
+  return 'accountId' in signOut.scope;
 }
 
 /** Whether a Client Session ends with this Sign-out, or is only told of it (offline access outlives its browser). */

@@ -345,6 +345,7 @@ describe('the tap', () => {
     const browser = await page(alice);
     const fields = { csrf: csrfOf(browser.page.text), user_code: code.user_code };
     await alice.signOutOfAllDevices(alice.anotherBrowser());
+    await hostile.settle();
     const changes = await hostile.changes(async () => {
       for (const path of [REATTACH, IGNORE]) {
         const answer = await press(hostile, browser, fields, { path });
