@@ -12,6 +12,16 @@ import { atTerminal, type CommandWorld, commandWorld, here as hereAlone } from '
 
 const SHA_256 = expect.stringMatching(/^[0-9a-f]{64}$/);
 
+const UNBOUND = { accountsPerSecond: null, mailsPerMinute: null };
+const NOTHING_MORE = {
+  requirePasswordReset: false,
+  disable: false,
+  notify: false,
+  rotateSigningKeys: false,
+  rotateSealingKeys: false,
+  clientSecretsFile: null,
+};
+
 /** A house with something of everything in it. */
 async function furnished() {
   const world = await commandWorld();
@@ -57,6 +67,9 @@ async function furnished() {
   await accounts.addCredential(credential('key', erin.id), { most: 1 });
   await outbox.enqueue([mail('refused', { accountId: erin.id, status: 'rejected', nextAttemptAt: null })]);
   await journal.append([event('noted', { accountId: erin.id })]);
+  // Opened, and nobody has begun with it.
+  const incident = { id: 'inc_copied', openedAt: new Date(), reason: 'a copy', pace: UNBOUND, actions: NOTHING_MORE };
+  await world.core.incidents.begin({ ...incident, meant: { conditions: {}, listed: [erin.id] } }, () => {});
   const receipt = await dave.signOutOfAllDevices();
   await world.stopServer();
   const tokens = { kept, away, television, ofCinema, ended, leaving, davesTokens };
