@@ -26,6 +26,7 @@ import {
   type IncidentState,
   type Pace,
   plannedSteps,
+  signOutIdOf,
 } from './revocation/incident/incident.ts';
 import { createIncidentRun } from './revocation/incident/run.ts';
 import { RotationBusy, type Rotated, type SealingKeys } from './resealing/rotation.ts';
@@ -70,6 +71,7 @@ export function composeIncidents(rooms: IncidentRooms) {
       recordContained: (incident, accountIds) =>
         journal.recordAll(
           accountIds.map((accountId) => ({
+            id: `contained:${signOutIdOf(incident, accountId)}`,
             kind: 'account.contained',
             accountId,
             actor: { kind: 'operator' },

@@ -120,7 +120,8 @@ export type AccountRepository = CredentialRepository & {
   /**
    * Sets a password; with `signOut` the new hash, the raised epoch and the pending Sign-out are one atomic write.
    * `expected` makes it a compare-and-set on the present hash, null for none: `stale` when another change came first.
-   * `accountEpoch`: what the account's epoch was when this was decided; `stale` as well when a Sign-out has raised it since.
+   * `accountEpoch`, `everyoneEpoch`: what the epochs were when this was decided; `stale` as well when a Sign-out has raised one
+   * since. Across processes that of everyone may be raised in the very moment of the write.
    */
   setPassword(change: {
     readonly accountId: string;
@@ -128,6 +129,7 @@ export type AccountRepository = CredentialRepository & {
     readonly changedAt: Date;
     readonly expected?: string | null;
     readonly accountEpoch?: number | undefined;
+    readonly everyoneEpoch?: number | undefined;
     readonly signOut?: SignOutRequest;
   }): Promise<'set' | 'stale' | 'unknown'>;
   /**

@@ -223,3 +223,21 @@ test('an incident of everyone lets in no password that a machine whose clock is 
   await contain(house, 'everyone', person);
   await expectContained(house, { person, browser, verifier: '' });
 });
+
+test.for(ACTS.filter(({ what }) => !what.startsWith('a sign-in')))(
+  '$what that was decided before an incident of everyone is not written after it, whatever its clock says',
+  async (act) => {
+    const { house, people } = await gated();
+    const begun = await prepare(house, act);
+    const { accounts } = house.core.store;
+    const before = (await accounts.find(begun.person.id))?.password?.hash;
+    const theirs = people.set(({ method }) => method === 'accounts.setPassword');
+    const pressed = act.press(begun);
+    await theirs.reached;
+    await contain(house, 'everyone', begun.person);
+    theirs.open();
+    await pressed;
+    expect((await accounts.find(begun.person.id))?.password?.hash).toBe(before);
+    await expectContained(house, begun);
+  },
+);

@@ -14,7 +14,7 @@ import { artifact, at, clientSession, signOutOf } from '../support/records.ts';
 /** A store, and a fan-out on it of which `watched` sees every batch before it is written. */
 async function spreading(
   watched: (signOutId: string) => void | Promise<void> = () => {},
-  asked: () => void = () => {},
+  asked: () => void | Promise<void> = () => {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'curfew-fan-out-'));
   const store = await openSqliteStore({ path: join(folder, 'curfew.db') });
@@ -25,7 +25,7 @@ async function spreading(
   const revocations: Store['revocations'] = {
     ...store.revocations,
     async pendingSignOuts(limit) {
-      asked();
+      await asked();
       return store.revocations.pendingSignOuts(limit);
     },
     async fanOut(batch) {
@@ -107,25 +107,32 @@ test('those that another process holds, or that cannot be spread, do not hide th
 });
 
 test('where the store goes away meanwhile, nothing goes on behind the back of whoever waits', async () => {
+  const begun = Promise.withResolvers<void>();
+  const gone = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<void>();
   let [present, questions] = [0, 0];
   const { store, fanOut } = await spreading(
     async () => {
       present += 1;
+      if (present === 3) begun.resolve();
       await opened.promise;
       present -= 1;
     },
-    () => {
+    async () => {
       questions += 1;
-      if (questions === 2) throw new Error('it is gone');
+      if (questions < 2) return;
+      await begun.promise;
+      gone.resolve();
+      throw new Error('it is gone');
     },
   );
   await signOutEach(store, named(3));
-  let left: number | undefined;
-  const run = fanOut.runUntilIdle().finally(() => (left = present));
-  await expect.poll(() => questions).toBe(2);
+  const ended = fanOut.runUntilIdle().then(
+    () => 'well',
+    (fault: unknown) => ({ fault, left: present }),
+  );
+  await gone.promise;
   await new Promise((resolve) => setImmediate(resolve));
   opened.resolve();
-  await expect(run).rejects.toThrow('it is gone');
-  expect(left).toBe(0);
+  expect(await ended).toEqual({ fault: new Error('it is gone'), left: 0 });
 });

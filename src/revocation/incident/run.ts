@@ -35,7 +35,7 @@ export type IncidentNeeds<Addressee extends { readonly id: string; readonly emai
         about: { readonly at: Date; readonly reset: boolean; readonly locked: boolean },
       ) => Promise<void>)
     | null;
-  /** Writes down that these Accounts were contained. */
+  /** Writes down that these Accounts were contained, each once however often it is asked for. */
   readonly recordContained: (incidentId: string, accountIds: readonly string[]) => Promise<void>;
   /** Writes down what a step came to. */
   readonly recordStep: (incident: Incident, step: Step) => Promise<void>;
@@ -86,8 +86,14 @@ export function createIncidentRun<Addressee extends { readonly id: string; reado
 
   const save = async (run: Run, next: Incident): Promise<void> => {
     const saved = await incidents.change({ ...next, beatAt: clock.now() });
-    if (saved === null) throw new Overtaken();
-    run.incident = saved;
+    run.incident = saved ?? (await ownWrite(next));
+  };
+
+  /** What was written, where it was this run and its answer was lost: nobody else writes in its name. */
+  const ownWrite = async ({ id, run, revision }: Incident): Promise<Incident> => {
+    const kept = await incidents.find(id);
+    if (run === null || kept === null || kept.run !== run || kept.revision !== revision + 1) throw new Overtaken();
+    return kept;
   };
 
   const patiently = async <Result>(run: Run, work: () => Promise<Result>): Promise<Result> => {
@@ -162,14 +168,16 @@ export function createIncidentRun<Addressee extends { readonly id: string; reado
     const { actions, pace, openedAt, id } = run.incident;
     switch (name) {
       case 'end-access':
-        await patiently(run, () => endAccessOfEveryone(store, run.incident, { now: clock.now, ...needs }));
+        await patiently(run, () =>
+          endAccessOfEveryone(store, run.incident, { ...needs, now: clock.now, still: () => save(run, run.incident) }),
+        );
         spread();
         return true;
       case 'contain':
         return walkThrough(run, name, { atOnce: CONTAIN_AT_ONCE, perSecond: pace.accountsPerSecond }, async (page) => {
           const outcome = await containPage(store, run.incident, page, clock.now());
           spread();
-          await needs.recordContained(id, outcome.changed);
+          await needs.recordContained(id, outcome.contained);
           return outcome;
         });
       case 'check': {

@@ -26,6 +26,8 @@ export async function endAccessOfEveryone(
     readonly now: () => Date;
     readonly demandPasswords: (at: Date) => Promise<void>;
     readonly passwordsDemandedAt: () => Promise<Date | null>;
+    /** Throws where another run has taken over: by then people may have chosen what must stay good. */
+    readonly still: () => Promise<void>;
   },
 ): Promise<void> {
   const { requirePasswordReset } = incident.actions;
@@ -42,21 +44,29 @@ export async function endAccessOfEveryone(
   if (!requirePasswordReset) return;
   const demandedAt = await needs.passwordsDemandedAt();
   // Gone on with: what people have chosen since the demand that was made then must stay good.
-  if (before !== null && demandedAt !== null && demandedAt > ended.at) return demandOfThose(cohorts, needs.now());
+  if (before !== null && demandedAt !== null && demandedAt > ended.at) {
+    return demandOfThose(cohorts, needs.now(), needs.still);
+  }
   // Later than either, whose very instant a password of that millisecond may have been put after; one that was made by
   // a clock ahead of this one included.
   const after = [ended.at, demandedAt ?? ended.at].map((each) => each.getTime() + 1);
   const demanded = new Date(Math.max(needs.now().getTime(), ...after));
+  await needs.still();
   await needs.demandPasswords(demanded);
-  await demandOfThose(cohorts, demanded);
+  await demandOfThose(cohorts, demanded, needs.still);
 }
 
 /**
  * Demands another password of each Account whose own is newer than this. Access has ended a moment ago, so whoever put one
  * later than that by the clock of another machine did so before, on a clock that is ahead.
  */
-async function demandOfThose(cohorts: Store['cohorts'], passwordChangedAfter: Date): Promise<void> {
+async function demandOfThose(
+  cohorts: Store['cohorts'],
+  passwordChangedAfter: Date,
+  still: () => Promise<void>,
+): Promise<void> {
   for await (const page of matching({ cohorts }, { conditions: { passwordChangedAfter }, listed: null })) {
+    await still();
     await cohorts.contain(
       page.map(({ id: accountId, password }) => ({
         accountId,
@@ -77,10 +87,10 @@ export async function containPage(
   { id, reason, actions, cohort, steps }: Incident,
   { ids }: WalkPage,
   now: Date,
-): Promise<BatchOutcome & { readonly changed: readonly string[] }> {
+): Promise<BatchOutcome & { readonly contained: readonly string[] }> {
   const endedAt = steps.find(({ name }) => name === 'end-access')?.startedAt ?? null;
   const alone = isEveryone(cohort) && !actions.disable;
-  const contained = await cohorts.contain(
+  const answers = await cohorts.contain(
     ids.map((accountId) => ({
       accountId,
       signOut: alone
@@ -91,10 +101,10 @@ export async function containPage(
       disable: actions.disable,
     })),
   );
-  const gone = ids.filter((_, nth) => contained[nth] === 'unknown');
-  const changed = ids.filter((_, nth) => contained[nth] === 'contained');
+  const gone = ids.filter((_, nth) => answers[nth] === 'unknown');
   return {
-    changed,
+    // Those of before as well: whoever did it may have gone before it was on the record.
+    contained: ids.filter((_, nth) => answers[nth] !== 'unknown'),
     done: ids.length - gone.length,
     skipped: gone.length,
     failures: failed(gone, 'contain', 'deleted-meanwhile'),

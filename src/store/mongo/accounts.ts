@@ -14,7 +14,8 @@ import {
 import { credentialMethods } from './credentials.ts';
 import { identityMethods } from './identities.ts';
 import type { AccountFields, AttemptDocument, FailureDocument, ScopeDocument } from './documents.ts';
-import { changeScope } from './scopes.ts';
+import { UNRAISED } from '../standing.ts';
+import { changeScope, scopeStates } from './scopes.ts';
 
 /** After every key that begins with `account:`. */
 const AFTER_ALL = 'account;';
@@ -71,14 +72,18 @@ export function accountRepository(database: Database): AccountRepository {
       database.ask('count accounts', ({ scopes }) =>
         scopes.countDocuments({ ...allAccounts(''), account: trusted({ $exists: true }) }),
       ),
-    setPassword: ({ accountId, hash, changedAt, expected, accountEpoch, signOut }) =>
-      database.ask('set a password', (models) =>
-        changeAccount<'stale'>(models, accountId, signOut, (account, epoch) => {
+    setPassword: ({ accountId, hash, changedAt, expected, accountEpoch, everyoneEpoch, signOut }) =>
+      database.ask('set a password', async (models) => {
+        if (everyoneEpoch !== undefined) {
+          const states = await scopeStates(models, ['everyone']);
+          if ((states.get('everyone') ?? UNRAISED).epoch !== everyoneEpoch) return 'stale';
+        }
+        return changeAccount<'stale'>(models, accountId, signOut, (account, epoch) => {
           if (expected !== undefined && account.passwordHash !== expected) return 'stale';
           if (accountEpoch !== undefined && accountEpoch !== epoch) return 'stale';
           return { 'account.passwordHash': hash, 'account.passwordChangedAt': changedAt };
-        }),
-      ),
+        });
+      }),
     setStatus: ({ accountId, status, signOut }) =>
       database.ask('set the status of an account', (models) =>
         changeAccount<never>(models, accountId, signOut, (account) =>

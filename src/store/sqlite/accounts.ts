@@ -6,7 +6,7 @@ import { textOrNull } from './columns.ts';
 import { credentialMethods } from './credentials.ts';
 import type { Database, Row } from './database.ts';
 import { findIdentity, identityMethods, insertIdentity } from './identities.ts';
-import { hasMoved, raiseForSignOut } from './scopes.ts';
+import { hasMoved, hasRisen, raiseForSignOut } from './scopes.ts';
 
 export function accountRepository(database: Database): AccountRepository {
   const find = (accountId: string): AccountRecord | null => {
@@ -74,12 +74,13 @@ export function accountRepository(database: Database): AccountRepository {
       ),
     count: () =>
       database.read('count accounts', () => Number(database.get('SELECT count(*) AS count FROM accounts')?.['count'])),
-    setPassword: ({ accountId, hash, changedAt, expected, accountEpoch, signOut }) =>
+    setPassword: ({ accountId, hash, changedAt, expected, accountEpoch, everyoneEpoch, signOut }) =>
       database.write('set a password', () => {
         const account = find(accountId);
         if (account === null || account.status === 'deleted') return 'unknown';
         if (expected !== undefined && (account.password?.hash ?? null) !== expected) return 'stale';
         if (hasMoved(database, accountId, accountEpoch)) return 'stale';
+        if (hasRisen(database, 'everyone', everyoneEpoch)) return 'stale';
         database.run(
           'UPDATE accounts SET password_hash = ?, password_changed_at = ? WHERE id = ?',
           hash,

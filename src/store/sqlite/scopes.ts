@@ -18,9 +18,12 @@ export function scopeStates(database: Database, keys: readonly ScopeKey[]): Map<
 
 /** Whether a Sign-out has raised the account's epoch since it was this; undefined is not asked. */
 export function hasMoved(database: Database, accountId: string, accountEpoch: number | undefined): boolean {
-  if (accountEpoch === undefined) return false;
-  const key: ScopeKey = `account:${accountId}`;
-  return (scopeStates(database, [key]).get(key) ?? UNRAISED).epoch !== accountEpoch;
+  return hasRisen(database, `account:${accountId}`, accountEpoch);
+}
+
+/** The same of any scope. */
+export function hasRisen(database: Database, key: ScopeKey, epoch: number | undefined): boolean {
+  return epoch !== undefined && (scopeStates(database, [key]).get(key) ?? UNRAISED).epoch !== epoch;
 }
 
 /** A row of `epoch, spared, signed_out_at`. */

@@ -249,6 +249,7 @@ async function changePassword(
     expected: proven.verifiedHash,
     // Whoever was signed out by now began before that, and chooses nothing any more.
     accountEpoch: seenEpochs()[`account:${accountId}`],
+    everyoneEpoch: seenEpochs()['everyone'],
     ...(signOut === undefined ? {} : { signOut }),
   });
   if (change !== 'set') {

@@ -128,6 +128,7 @@ type Pending = {
   readonly view: AccountView;
   readonly secondFactor: boolean;
   readonly accountEpoch: number | undefined;
+  readonly everyoneEpoch: number | undefined;
 };
 
 /** Whose password this link may change; null when it may not any more. */
@@ -143,7 +144,8 @@ async function pendingReset(house: House, bearer: string): Promise<Pending | nul
   const { email, passwordChangedAt } = link.purpose;
   if (view.email !== email || (account.password?.changedAt.toISOString() ?? null) !== passwordChangedAt) return null;
   const accountEpoch = link.epochs[`account:${account.id}`];
-  return { account, view, secondFactor: hasSecondFactor(held), accountEpoch };
+  const everyoneEpoch = link.epochs['everyone'];
+  return { account, view, secondFactor: hasSecondFactor(held), accountEpoch, everyoneEpoch };
 }
 
 const showNewPassword = (
@@ -167,7 +169,7 @@ async function setNewPassword(house: House, ctx: Context, form: z.output<typeof 
   const signOutDevicesChecked = form.signOutDevices !== undefined;
   const pending = await pendingReset(house, form.link);
   if (pending === null) return dead(house, ctx);
-  const { account, view, secondFactor, accountEpoch } = pending;
+  const { account, view, secondFactor, accountEpoch, everyoneEpoch } = pending;
   const { id: accountId } = account;
   const { username, email } = view;
   const { attempts, passwordProblems: words } = textsOf(ctx);
@@ -197,6 +199,7 @@ async function setNewPassword(house: House, ctx: Context, form: z.output<typeof 
     changedAt,
     expected: account.password?.hash ?? null,
     accountEpoch,
+    everyoneEpoch,
     ...(signOut === undefined ? {} : { signOut }),
   });
   if (set !== 'set') return dead(house, ctx);

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import type { Store } from '../../../src/store/port.ts';
-import { account, artifact, at, identifiers, signOutRequest, start } from '../../support/records.ts';
+import { account, artifact, at, identifiers, signOutOf, signOutRequest, start } from '../../support/records.ts';
 import type { StoreTest } from '../conformance.ts';
 import { atOnce, ids, isAlive, save, walk } from './together.ts';
 
@@ -212,6 +212,15 @@ export function accountsConformance(test: StoreTest): void {
       expect(await store.revocations.epochs(['account:alice'])).toEqual({ 'account:alice': 1 });
       expect(await store.accounts.setPassword({ ...change, accountEpoch: 1 })).toBe('set');
       expect(await store.revocations.epochs(['account:alice'])).toEqual({ 'account:alice': 2 });
+    });
+
+    test('one that was decided before a sign-out of everyone is stale after it as well', async ({ store, other }) => {
+      await insertAlice(store);
+      const change = { accountId: 'alice', hash, changedAt: at(9), accountEpoch: 0, everyoneEpoch: 0 };
+      await other.revocations.signOut(signOutOf('of-all', 'everyone'));
+      expect(await store.accounts.setPassword(change)).toBe('stale');
+      expect(await store.accounts.find('alice')).toEqual(account('alice'));
+      expect(await store.accounts.setPassword({ ...change, everyoneEpoch: 1 })).toBe('set');
     });
 
     test('no password is what is expected: a first one is set, and a second one is stale', async ({ store, other }) => {
