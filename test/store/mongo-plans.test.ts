@@ -30,6 +30,7 @@ const MAY_LOOK_AT_MUCH: Readonly<Record<string, string>> = {
   'deliveries.counts': 'counts along an index',
   'outbox.counts': 'counts along an index',
   'seals.count': 'an operator asked for it: counts everything that is sealed',
+  'journal.forget': 'somebody leaves: reads what happened to them, once',
   'catalogue.listSigningKeys': 'reads all of them: two or three',
   'deliveries.list {"accountId":"person-7"}': 'an operator’s list: walks along the ids until a page is full',
 };
@@ -113,7 +114,8 @@ test('what may look at much does, or need not be named', async () => {
   const needless = new Set(Object.keys(MAY_LOOK_AT_MUCH));
   for (const call of CALLS) {
     if (!needless.has(nameOf(call))) continue;
-    const entries = await profiled(() => call.ask(store));
+    // What changed something the first time may look in vain the second.
+    const entries = [...(await profiled(() => call.ask(store))), ...(await profiled(() => call.ask(store)))];
     if (entries.some((entry) => waste(entry) !== undefined)) needless.delete(nameOf(call));
   }
   expect([...needless]).toEqual([]);

@@ -60,7 +60,6 @@ export function journalRepository(database: Database): JournalRepository {
               update: { $set: { sealed, commitment } },
             },
           })),
-          { ordered: false },
         );
       }),
     head: () => database.ask('find the end of the chain', head),

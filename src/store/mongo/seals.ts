@@ -128,7 +128,7 @@ export function sealRepository(database: Database): SealRepository {
             if (!part.fields.includes(change.field)) throw unsealed(collection, change.field);
             return { updateOne: partUpdate(part, change) };
           });
-          return (await models.scopes.bulkWrite(writes, { ordered: false })).modifiedCount;
+          return (await models.scopes.bulkWrite(writes)).modifiedCount;
         }
         const whole = WHOLES[collection];
         const writes = changes.map(({ id, field, from, to }) => {
@@ -136,7 +136,7 @@ export function sealRepository(database: Database): SealRepository {
           const filter = { _id: { $eq: keyOf(whole, id) }, [field]: { $eq: from } };
           return { updateOne: { filter, update: { $set: { [field]: to } } } };
         });
-        return (await modelOf(models, whole).bulkWrite(writes as never, { ordered: false })).modifiedCount;
+        return (await modelOf(models, whole).bulkWrite(writes as never)).modifiedCount;
       }),
   };
 }

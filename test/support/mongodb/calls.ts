@@ -284,7 +284,7 @@ const tableFor = (rows: number): Table => ({
     ],
     forget: [['person-3'], ['nobody']],
     unchained: [[20]],
-    commit: [[[{ id: happened(rows - 1).id, from: 'another', sealed: 'anew', commitment: 'to-it' }]]],
+    commit: [[[{ id: happened(rows - 1).id, from: happened(rows - 1).sealed, sealed: 'anew', commitment: 'to-it' }]]],
     head: [[]],
     chain: [
       [{ after: endOfChain(rows), events: [{ id: happened(rows / 2).id, hash: 'hash' }] }],

@@ -174,7 +174,13 @@ const queued = (nth: number, status: MailStatus) =>
 export const heldMail = { id: rowId(0, 'pending'), fence: 1 };
 
 /** A great deal happened, to five people. The first half of it is chained. */
-export const happened = (nth: number) => event(rowId(nth, 'event'), { accountId: `person-${nth % 5}`, at: at(nth) });
+export const happened = (nth: number) =>
+  event(rowId(nth, 'event'), {
+    accountId: `person-${nth % 5}`,
+    at: at(nth),
+    // A few are of a time before there were commitments.
+    ...(nth % 10 === 9 ? { commitment: '' } : {}),
+  });
 
 async function inBatches(rows: number, work: (nths: readonly number[]) => Promise<unknown>): Promise<void> {
   for (let from = 0; from < rows; from += AT_ONCE) {
