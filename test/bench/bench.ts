@@ -43,6 +43,8 @@ export type Scenario = {
   readonly name: string;
   readonly what: string;
   readonly run: (bench: Bench) => Promise<void>;
+  /** Takes long: only when it is asked for by its name. */
+  readonly onlyNamed?: true;
 };
 
 /** People enough that no two attempts at once are the same person's. */

@@ -92,7 +92,10 @@ function inUnit(value: number, unit: Unit): string {
       return value.toFixed(2);
     case 'ms':
       return value.toFixed(value < 10 ? 2 : 1);
+    case 's':
+      return value.toFixed(1);
     case 'MiB':
+    case 'count':
     case 'per second':
     case 'per core':
       return whole(value);

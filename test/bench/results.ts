@@ -3,7 +3,7 @@ import type { Engine } from './engines.ts';
 import { type Rate, shareOf } from './measure.ts';
 
 export type RateRow = { readonly id: string; readonly rate: Rate; readonly limit: boolean };
-export type Unit = 'ms' | 'MiB' | 'per second' | 'per core' | 'ratio';
+export type Unit = 'ms' | 's' | 'MiB' | 'per second' | 'per core' | 'ratio' | 'count';
 export type Value = { readonly id: string; readonly value: number; readonly unit: Unit };
 export type Share = {
   readonly of: string;

@@ -10,6 +10,7 @@ import { readOptions, USAGE } from './options.ts';
 import { reportOf } from './report.ts';
 import { DELIVERIES } from './scenarios/deliveries.ts';
 import { ENDPOINTS } from './scenarios/endpoints.ts';
+import { INCIDENTS } from './scenarios/incident.ts';
 import { LIMITS } from './scenarios/limits.ts';
 import { SIGN_INS } from './scenarios/sign-ins.ts';
 import { SIGN_OUTS } from './scenarios/sign-outs.ts';
@@ -25,6 +26,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...TIMING,
   ...SIGN_OUTS,
   ...DELIVERIES,
+  ...INCIDENTS,
 ];
 
 /** Resolves to the exit code: 0 for a finished run, short of its targets or not. */
@@ -45,7 +47,9 @@ async function run(args: readonly string[]): Promise<number> {
     process.stderr.write(`nothing here is called ${unknown.join(', ')}\n\n${USAGE}`);
     return 2;
   }
-  const chosen = SCENARIOS.filter(({ name }) => options.names.length === 0 || options.names.includes(name));
+  const chosen = SCENARIOS.filter(({ name, onlyNamed }) =>
+    options.names.length === 0 ? onlyNamed !== true : options.names.includes(name),
+  );
   const machine = describeMachine();
   const bench = createBench(options);
   const began = performance.now();

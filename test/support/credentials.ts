@@ -33,6 +33,8 @@ export type Issuing = {
 
 const PASSWORD = 'lantern over a quiet harbour';
 const AT_ONCE = 6;
+/** So many of them have one: how many codes are typed in in a minute is bounded for all together. */
+const TELEVISIONS = 40;
 
 /** What this many people hold; those of one person are next to each other. Works with the Clients of the tests' worlds. */
 export async function credentialsOf(where: Issuing, people: number): Promise<Held> {
@@ -45,7 +47,10 @@ export async function credentialsOf(where: Issuing, people: number): Promise<Hel
   if (!('hash' in hashed)) throw new Error(`the password was refused: ${JSON.stringify(hashed)}`);
   const everybody = Array.from({ length: people }, (_, nth) => nth);
   const persons = await severalAtOnce(everybody, (nth) => somebody(where, nth, hashed.hash));
-  const held = await severalAtOnce(persons, (person) => heldBy(where, person));
+  const held = await severalAtOnce(persons, async (person) => {
+    const televised = persons.indexOf(person) < TELEVISIONS;
+    return [...(await heldBy(where, person)), ...(televised ? await connectedBy(where, person) : [])];
+  });
   return {
     credentials: held.flat(),
     async codes() {
@@ -84,15 +89,12 @@ async function somebody({ issuer, core }: Issuing, nth: number, passwordHash: st
 
 async function heldBy(where: Issuing, person: Person): Promise<readonly Credential[]> {
   const { core, client } = where;
-  const [player, phone, tv] = [client('player'), client('phone'), client('tv')];
+  const [player, phone] = [client('player'), client('phone')];
   const browser = await person.signIn();
   const tokens = {
     player: [await player.signIn(person, browser), await player.signIn(person, browser)],
     phone: [await phone.signIn(person, browser)],
-    tv: [await tv.connectDevice(person, browser)],
   };
-  const { device_code: deviceCode, user_code: userCode } = await tv.startDevice();
-  await tv.approveDevice(person, userCode, browser);
   const { id: accountId, email } = person;
   const passwordChangedAt = (await core.accounts.find(accountId))?.passwordChangedAt?.toISOString() ?? null;
   const links = {
@@ -105,11 +107,6 @@ async function heldBy(where: Issuing, person: Person): Promise<readonly Credenti
   return [
     ...sessionOf(where, browser),
     ...Object.entries(tokens).flatMap(([id, each]) => each.flatMap((one) => tokensOf(where, id, one))),
-    {
-      kind: 'an approved device code',
-      lasts: false,
-      accepted: async (origin) => (await where.clientAt(origin, 'tv').pollDevice(deviceCode)).status === 200,
-    },
     linkOf('a link to choose a password', `/reset/confirm?link=${links.reset}`),
     linkOf('a link to confirm an address', `/verify?link=${links.verify}`),
     linkOf('a link to change an address', `/email/confirm?link=${links.change}`),
@@ -117,6 +114,22 @@ async function heldBy(where: Issuing, person: Person): Promise<readonly Credenti
       kind: 'a trusted browser',
       lasts: true,
       accepted: () => core.trustedBrowsers.isTrusted(accountId, trusted),
+    },
+  ];
+}
+
+/** A television that is connected, and one that is about to be. */
+async function connectedBy(where: Issuing, person: Person): Promise<readonly Credential[]> {
+  const [tv, browser] = [where.client('tv'), person.browser()];
+  const tokens = await tv.connectDevice(person, browser);
+  const { device_code: deviceCode, user_code: userCode } = await tv.startDevice();
+  await tv.approveDevice(person, userCode, browser);
+  return [
+    ...tokensOf(where, 'tv', tokens),
+    {
+      kind: 'an approved device code',
+      lasts: false,
+      accepted: async (origin) => (await where.clientAt(origin, 'tv').pollDevice(deviceCode)).status === 200,
     },
   ];
 }

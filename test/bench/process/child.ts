@@ -4,6 +4,7 @@
  */
 import type { Place } from '../house.ts';
 import { ownUsage } from '../measure.ts';
+import type { Told } from './containment.ts';
 import type { Slicing } from './slicing.ts';
 
 const tasks = {
@@ -15,6 +16,24 @@ const tasks = {
     people: number;
     configuration?: Record<string, unknown>;
   }) => (await import('./curfew.ts')).serveCurfew(order),
+  serveWatched: async (order: {
+    place: Place;
+    port: number;
+    cheapHashing: boolean;
+    configuration: Record<string, unknown>;
+  }) => (await import('./serving.ts')).serveWatched(order),
+  welcome: async (order: { from: number; count: number }) => (await import('./serving.ts')).welcome(order),
+  watchLoop: async () => (await import('./serving.ts')).watchLoop(),
+  watched: async () => (await import('./serving.ts')).watched(),
+  fill: async (order: {
+    place: Place;
+    configuration: Record<string, unknown>;
+    accounts: number;
+    clients: string[];
+    devices: number;
+  }) => (await import('./population.ts')).fill(order),
+  verdict: async (order: { place: Place; reason: string; list: string[] | null; told: Told }) =>
+    (await import('./containment.ts')).verdict(order),
   serveMapProvider: async (order: { port: number }) => (await import('./map-provider.ts')).serveMapProvider(order),
   serveKoa: async (order: { port: number }) => (await import('./koa.ts')).serveKoa(order),
   sign: async (order: Slicing & { alg: 'ES256' | 'EdDSA' | 'RS256' }) => (await import('./signing.ts')).sign(order),
