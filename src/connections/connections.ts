@@ -103,7 +103,13 @@ export function createConnections({
   const entries = new Map(config.connections.map((entry) => [entry.id, entry]));
   const { artifacts, revocations, accounts: counters } = store;
   const attempts = createAttempts({ artifacts, counters, revocations, keyring, clock });
-  const identities = createIdentities({ store: store.accounts, keyring, clock, signOuts });
+  const identities = createIdentities({
+    store: store.accounts,
+    revocations: store.revocations,
+    keyring,
+    clock,
+    signOuts,
+  });
   const sessions = createUpstreamSessions({ artifacts: store.artifacts, keyring, clock });
   const samlStates = createSamlStates({ catalogue: store.catalogue, keyring, clock, log, fetch, issuer });
   const carryOut = createInboundLogout({

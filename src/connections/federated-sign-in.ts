@@ -39,13 +39,14 @@ export type FederationRefusal =
 export type FederatedSignIn = {
   resolve(attempt: Attempt, vouched: Vouched, noteEpochs: (epochs: Stamps) => void): Promise<Outcome>;
   /**
-   * Links somebody who has proved that the account is theirs (`link-first`), and signs them in. `epoch`: the Account's, seen
-   * before the proof was looked at; a Sign-out that has come since is not to find a new way in added behind its back.
+   * Links somebody who has proved that the account is theirs (`link-first`), and signs them in. `standing`: the Account's
+   * epoch and everyone's, seen before the proof was looked at; a Sign-out that has come since is not to find a new way in
+   * added behind its back.
    */
   link(
     attempt: Attempt,
     vouched: Vouched,
-    account: Pick<AccountRecord, 'id' | 'admin'> & { readonly epoch: number },
+    account: Pick<AccountRecord, 'id' | 'admin'> & { readonly standing: Stamps },
   ): Promise<Outcome>;
 };
 
@@ -133,7 +134,9 @@ export function createFederatedSignIn({
       const settings = settingsOf(attempt.connectionId);
       if (settings === null) return refused('connection-closed');
       const scopes = identities.scopesOf(vouched);
-      noteEpochs(await revocations.epochs(['everyone', ...scopes]));
+      const before = await revocations.epochs(['everyone', ...scopes]);
+      const { everyone = 0 } = before;
+      noteEpochs(before);
       const admission = admit({ person: vouched.claims, policy: admissionOf(settings) });
       if ('refused' in admission) return { kind: 'refused', why: 'not-admitted', rule: admission.refused };
 
@@ -159,7 +162,7 @@ export function createFederatedSignIn({
       noteEpochs(seen);
       if (!(await isFresh(attempt, vouched, ['everyone', account, ...scopes]))) return { kind: 'stale' };
       if (attempt.purpose.kind === 'link') {
-        const linked = await identities.link(accountId, vouched, seen[account] ?? 0);
+        const linked = await identities.link(accountId, vouched, { everyone, ...seen });
         if (linked !== 'linked') return notLinked(linked);
       }
       // Read again, now that the epochs are noted: an older copy may say active, or linked.
@@ -168,8 +171,8 @@ export function createFederatedSignIn({
       if (present.status === 'active') await identities.noteUse(vouched);
       return stillOpen(attempt, vouched, signedIn(present));
     },
-    async link(attempt, vouched, { id, admin, epoch }) {
-      const linked = await identities.link(id, vouched, epoch);
+    async link(attempt, vouched, { id, admin, standing }) {
+      const linked = await identities.link(id, vouched, standing);
       if (linked !== 'linked') return notLinked(linked);
       return stillOpen(attempt, vouched, { kind: 'signed-in', accountId: id, admin, created: false });
     },

@@ -7,8 +7,8 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Keyring, SealBinding } from '../platform/keyring.ts';
 import type { SignOuts } from '../revocation/sign-out.ts';
-import type { AccountRepository } from '../store/port.ts';
-import type { AccountRecord, IdentityRecord, ScopeKey, SignOutRecord } from '../store/records.ts';
+import type { AccountRepository, RevocationRepository } from '../store/port.ts';
+import type { AccountRecord, IdentityRecord, ScopeKey, SignOutRecord, Stamps } from '../store/records.ts';
 import type { Vouched } from './vouched.ts';
 
 /** An Identity, readable. `name` is how its provider names the person to people. */
@@ -33,8 +33,8 @@ export type Identities = {
   /** The record as it is kept. */
   recordOf(vouched: Vouched): Omit<IdentityRecord, 'accountId'>;
   list(accountId: string): Promise<readonly IdentityView[]>;
-  /** `accountEpoch`: as it was seen when the Account was proven; `stale` when a Sign-out of it has come since. */
-  link(accountId: string, vouched: Vouched, accountEpoch: number): Promise<'linked' | 'taken' | 'unknown' | 'stale'>;
+  /** `standing`: epochs as they were seen when the Account was proven, its own among them; `stale` when one has moved since. */
+  link(accountId: string, vouched: Vouched, standing: Stamps): Promise<'linked' | 'taken' | 'unknown' | 'stale'>;
   noteUse(vouched: Vouched): Promise<void>;
   /** Resolves to the Sign-out of what came through it. */
   unlink(accountId: string, subject: string): Promise<SignOutRecord | { readonly refused: 'last-way-in' | 'unknown' }>;
@@ -50,11 +50,13 @@ export const identitySeal = (index: string): SealBinding => [
 
 export function createIdentities({
   store,
+  revocations,
   keyring,
   clock,
   signOuts,
 }: {
   readonly store: AccountRepository;
+  readonly revocations: Pick<RevocationRepository, 'stand'>;
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly signOuts: Pick<SignOuts, 'signOut'>;
@@ -100,7 +102,16 @@ export function createIdentities({
     },
     recordOf,
     list: async (accountId) => (await store.identitiesOf(accountId)).map(view),
-    link: (accountId, vouched, accountEpoch) => store.linkIdentity({ ...recordOf(vouched), accountId }, accountEpoch),
+    async link(accountId, vouched, standing) {
+      const record = recordOf(vouched);
+      const before = await store.findByIdentity(record.subject);
+      const linked = await store.linkIdentity({ ...record, accountId }, standing[`account:${accountId}`]);
+      if (linked !== 'linked' || before !== null) return linked;
+      if (await revocations.stand({ everyone: standing.everyone ?? 0 })) return linked;
+      // Everybody was signed out meanwhile, which no write of one account can see.
+      await store.unlinkIdentity({ accountId, subject: record.subject });
+      return 'stale';
+    },
     noteUse: (vouched) =>
       store.touchIdentity({
         subject: indexOf(vouched.connectionId, vouched.subject),

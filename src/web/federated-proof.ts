@@ -213,8 +213,10 @@ export async function completeLink(
   const { attempt, vouched } = redeemed;
   noteEpochs(redeemed.epochs);
   const name = house.connections.settingsOf(attempt.connectionId)?.name ?? attempt.connectionId;
-  const epoch = seenEpochs()[`account:${accountId}`] ?? 0;
-  const linked = await signIn.link(attempt, vouched, { id: accountId, admin: proof.admin, epoch });
+  const account = `account:${accountId}` as const;
+  const { everyone = 0, [account]: epoch = 0 } = seenEpochs();
+  const standing = { everyone, [account]: epoch };
+  const linked = await signIn.link(attempt, vouched, { id: accountId, admin: proof.admin, standing });
   for (const path of [attempt.continueAt, secondStepOf(attempt.continueAt)]) house.cookies.releaseAttempt(ctx, path);
   if (linked.kind === 'stale') {
     await startAgain(house, ctx);

@@ -63,7 +63,9 @@ export function createResults(): Results {
       });
       const inValues = values.flatMap(({ id, value, unit }): Comparison[] => {
         const there = values.find((each) => each.id === named(id, 'mongodb'));
-        return there === undefined || unit === 'ratio' ? [] : [{ id, value: there.value / value, unit }];
+        return there === undefined || unit === 'ratio' || unit === 'count'
+          ? []
+          : [{ id, value: there.value / value, unit }];
       });
       return [...inRates, ...inValues];
     },

@@ -25,7 +25,7 @@ export type Foreseen = {
 };
 
 /** What one machine of two cores does in a second, as measured (docs/performance.md), and rounded down. */
-const CONTAINED_PER_SECOND = 5000;
+const CONTAINED_PER_SECOND = 2000;
 const TOLD_PER_SECOND = 500;
 
 type Reached = { accounts: number; sessions: number };
