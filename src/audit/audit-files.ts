@@ -9,7 +9,8 @@ import { checker, type Checker, publicJwk, rejoined } from './signed.ts';
 export function readPublicKey(text: string): Checker | string {
   const parsed = json(text);
   const keys = parsed['keys'];
-  const jwk = Array.isArray(keys) && keys.length === 1 ? (keys[0] as Record<string, unknown>) : parsed;
+  const only: unknown = Array.isArray(keys) && keys.length === 1 ? keys[0] : parsed;
+  const jwk = typeof only === 'object' && only !== null ? (only as Record<string, unknown>) : {};
   const { kty, crv, x, d, kid } = jwk;
   if (kty !== 'OKP' || crv !== 'Ed25519' || typeof x !== 'string') return 'it is not an Ed25519 public key as a JWK';
   if (d !== undefined) return 'it has a private key in it, and nobody needs that to check a record';

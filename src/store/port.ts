@@ -156,7 +156,7 @@ export type AccountRepository = CredentialRepository & {
   }): Promise<'set' | 'stale' | 'unknown' | 'username-taken' | 'email-taken'>;
   /**
    * From now on a password that was set no later than `at` lets nobody in; the Sign-out that goes with it is the same
-   * write. The later instant stays.
+   * write, and with it neither does the present password, by whatever clock it was set. The later instant stays.
    */
   requirePasswordReset(change: {
     readonly accountId: string;

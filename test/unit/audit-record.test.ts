@@ -183,6 +183,7 @@ describe('the public key', () => {
       { ...jwk, x: 'AA' },
       { ...jwk, crv: 'X25519' },
       {},
+      { keys: [null] },
     ];
     for (const each of wrong) expect(typeof readPublicKey(JSON.stringify(each))).toBe('string');
     expect(typeof readPublicKey('no json')).toBe('string');

@@ -109,9 +109,9 @@ export function accountRepository(database: Database): AccountRepository {
       ),
     requirePasswordReset: ({ accountId, at, signOut }) =>
       database.ask('require a password to be reset', (models) =>
-        changeAccount<never>(models, accountId, signOut, ({ passwordResetRequiredAt }) => {
-          const later = passwordResetRequiredAt != null && passwordResetRequiredAt > at ? passwordResetRequiredAt : at;
-          return { 'account.passwordResetRequiredAt': later };
+        changeAccount<never>(models, accountId, signOut, ({ passwordResetRequiredAt, passwordChangedAt }) => {
+          const instants = [at, passwordResetRequiredAt ?? at, (signOut && passwordChangedAt) ?? at];
+          return { 'account.passwordResetRequiredAt': new Date(Math.max(...instants.map(Number))) };
         }),
       ),
     setLocale: ({ accountId, locale }) =>

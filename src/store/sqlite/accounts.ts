@@ -135,10 +135,11 @@ export function accountRepository(database: Database): AccountRepository {
         const account = find(accountId);
         if (account === null || account.status === 'deleted') return 'unknown';
         database.run(
-          `UPDATE accounts SET password_reset_required_at = max(?1, coalesce(password_reset_required_at, ?1))
-           WHERE id = ?2`,
+          `UPDATE accounts SET password_reset_required_at = max(?1, coalesce(password_reset_required_at, ?1),
+             CASE WHEN ?3 THEN coalesce(password_changed_at, ?1) ELSE ?1 END) WHERE id = ?2`,
           at.getTime(),
           accountId,
+          signOut === undefined ? 0 : 1,
         );
         if (signOut !== undefined) raiseForSignOut(database, signOut);
         return 'set';

@@ -239,6 +239,14 @@ export function identifiersConformance(test: StoreTest): void {
       expect(await isAlive(other, token)).toBe(false);
     });
 
+    test('with a sign-out: the present password is worthless, though it was set later', async ({ store, other }) => {
+      await populate(store);
+      await store.accounts.setPassword({ accountId: 'alice', hash: 'later', changedAt: at(40) });
+      const demand = { accountId: 'alice', at: at(1), signOut: everywhere('demand') };
+      expect(await store.accounts.requirePasswordReset(demand)).toBe('set');
+      expect((await other.accounts.find('alice'))?.passwordResetRequiredAt).toEqual(at(40));
+    });
+
     test('a retry with the same sign-out raises nothing more', async ({ store, other }) => {
       await populate(store);
       const demand = { accountId: 'alice', at: at(1), signOut: everywhere('demand') };
