@@ -29,30 +29,40 @@ function configured(store: string, password?: string): string[] {
 describe('on SQLite', () => {
   const migrate = () => configured('sqlite:./curfew.db');
   const path = () => join(folder, 'curfew.db');
-  const made = { engine: 'sqlite', to: 4, indexes: [], serverDeletesExpired: false };
+  const made = { engine: 'sqlite', to: 5, indexes: [], serverDeletesExpired: false };
 
   test('there is nothing to be done', async () => {
     await (await openSqliteStore({ path: path() })).close();
     const ended = await here(migrate());
     expect(ended).toMatchObject({ code: 0, stderr: '' });
-    expect(ended.stdout).toMatch(/^schema +4$/m);
+    expect(ended.stdout).toMatch(/^schema +5$/m);
     expect(ended.stdout).toContain('Nothing is to be done.');
-    expect((await here([...migrate(), '--json'])).json()).toEqual({ ...made, store: path(), from: 4 });
+    expect((await here([...migrate(), '--json'])).json()).toEqual({ ...made, store: path(), from: 5 });
     expect(existsSync(join(folder, 'no'))).toBe(false);
   });
 
   test('an older schema is brought up to date', async () => {
     await (await openSqliteStore({ path: path() })).close();
     const database = new DatabaseSync(path());
-    database.exec('DROP TABLE credentials; DROP TABLE mails; DROP TABLE events; PRAGMA user_version = 3');
-    for (const column of ['password_reset_required_at', 'email_verified_at', 'locale']) {
-      database.exec(`ALTER TABLE accounts DROP COLUMN ${column}`);
+    database.exec('DROP INDEX events_unchained; DROP INDEX events_seq; DROP INDEX sign_outs_pending');
+    database.exec("CREATE INDEX scopes_pending ON scopes (key) WHERE pending <> '[]'");
+    for (const column of ['outcome', 'facts', 'commitment', 'seq', 'hash']) {
+      database.exec(`ALTER TABLE events DROP COLUMN ${column}`);
     }
+    for (const index of [
+      'client_sessions_connection_account',
+      'client_sessions_client_account',
+      'identities_connection',
+    ]) {
+      database.exec(`DROP INDEX ${index}`);
+    }
+    for (const table of ['incident_members', 'incidents', 'leases']) database.exec(`DROP TABLE ${table}`);
+    database.exec('ALTER TABLE accounts DROP COLUMN last_signed_in_at; PRAGMA user_version = 4');
     database.close();
     const ended = await here(migrate());
-    expect(ended.stdout).toMatch(/^schema +4, was 3$/m);
+    expect(ended.stdout).toMatch(/^schema +5, was 4$/m);
     expect(ended.stdout).not.toContain('Nothing is to be done.');
-    expect((await here([...migrate(), '--json'])).json()).toEqual({ ...made, store: path(), from: 4 });
+    expect((await here([...migrate(), '--json'])).json()).toEqual({ ...made, store: path(), from: 5 });
   });
 
   test('where there is no database, none is made', async () => {
@@ -83,7 +93,7 @@ describe.runIf(engine === 'mongodb')('on MongoDB', () => {
       engine: 'mongodb',
       store: fresh.address.url,
       from: 0,
-      to: 2,
+      to: 3,
       indexes: expect.any(Array),
       serverDeletesExpired: true,
     });
@@ -91,7 +101,7 @@ describe.runIf(engine === 'mongodb')('on MongoDB', () => {
     for (const index of first.indexes) expect(index).toMatchObject({ status: 'made' });
 
     const second = await reported();
-    expect(second).toMatchObject({ from: 2, to: 2, serverDeletesExpired: true });
+    expect(second).toMatchObject({ from: 3, to: 3, serverDeletesExpired: true });
     expect(second.indexes).toEqual(first.indexes.map((index) => ({ ...index, status: 'there' })));
     const ended = await here(migrate);
     expect(ended).toMatchObject({ code: 0, stderr: '' });

@@ -27,7 +27,7 @@ describe.each(cases)('%s in %s', (name, locale, mail) => {
   });
 
   test('offers what it is for, and "this was not me" where there is something to deny', () => {
-    const withoutDenial = ['account-deleted', 'invite', 'password-reset-required'];
+    const withoutDenial = ['account-deleted', 'invite', 'password-reset-required', 'access-ended', 'account-locked'];
     expect(letter.notMe === null).toBe(withoutDenial.includes(mail.kind));
     expect(letter.action === null).toBe(!('link' in mail));
     for (const rendered of [layOutText(letter), layOutHtml(letter)]) {
