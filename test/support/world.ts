@@ -2,6 +2,7 @@
  * A small world to test in: a real Curfew on a real store and a real port, people with browsers, and Clients that speak
  * the protocol from outside. Nothing of the house is replaced but what a test asks for.
  */
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -158,14 +159,24 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-/** A port nobody listens on. */
-export function freePort(): Promise<number> {
+/**
+ * A port nobody listens on, below those that the kernel gives to whoever calls somebody: one of those may be taken between
+ * here and the moment that somebody listens on it. Above 10080, which browsers refuse.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(11_000, 32_768);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    const probe = createServer().once('error', (fault: NodeJS.ErrnoException) => {
+      if (fault.code === 'EADDRINUSE') resolve(false);
+      else reject(fault);
     });
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 }
 
